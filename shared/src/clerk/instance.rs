@@ -1,0 +1,79 @@
+//! A Clerk instance as an application is configured for it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::publishable_key::PublishableKey;
+use super::signature::Key;
+use super::token::{Rules, Token};
+
+/// Clock skew allowed by default, in milliseconds.
+///
+/// `DEFAULT_CLOCK_SKEW_IN_MS` of `@clerk/backend`; jsonwebtoken would allow 60 s.
+pub const DEFAULT_CLOCK_SKEW_MS: i64 = 5_000;
+
+/// A Clerk instance, and what its tokens must say.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Names the instance.
+    pub publishable_key: PublishableKey,
+    /// Replaces `https://<frontend api host>`; a path is below the public origin.
+    pub proxy_url: Option<String>,
+    /// Origins allowed in `azp`.
+    pub authorized_parties: AuthorizedParties,
+    /// The `iss` expected; `None`: not checked.
+    pub issuer: Option<String>,
+    /// How far the clocks may be apart, in milliseconds.
+    pub clock_skew_ms: i64,
+}
+
+/// The origins that a session token may have been made for.
+#[derive(Clone, Debug)]
+pub enum AuthorizedParties {
+    /// Only the public origin of the request.
+    PublicOrigin,
+    /// These; none means that `azp` is not checked.
+    Listed(Vec<String>),
+}
+
+impl Instance {
+    /// Base URL of the Frontend API, without a slash at the end.
+    #[must_use]
+    pub fn frontend_api(&self, public_origin: &str) -> String {
+        match self.proxy_url.as_deref().map(|url| url.trim_end_matches('/')) {
+            Some(path) if path.starts_with('/') => format!("{public_origin}{path}"),
+            Some(url) => url.to_owned(),
+            None => self.publishable_key.frontend_api(),
+        }
+    }
+
+    pub(super) fn rules<'a>(&'a self, public_origin: &str, clock_skew_ms: i64) -> Rules<'a> {
+        Rules {
+            authorized_parties: match &self.authorized_parties {
+                AuthorizedParties::PublicOrigin => Cow::Owned(vec![public_origin.to_owned()]),
+                AuthorizedParties::Listed(listed) => Cow::Borrowed(listed),
+            },
+            issuer: self.issuer.as_deref(),
+            clock_skew_ms,
+        }
+    }
+}
+
+/// The public keys of an instance that are known now.
+#[derive(Clone, Debug)]
+pub enum Keys {
+    /// The one from the configuration; a token's key id is not looked at.
+    Configured(Key),
+    /// Those of the instance's key set, by key id.
+    Set(HashMap<String, Key>),
+}
+
+impl Keys {
+    /// The key that a token says it was signed with, if it is known.
+    pub(super) fn of(&self, token: &Token<'_>) -> Option<&Key> {
+        match self {
+            Self::Configured(key) => Some(key),
+            Self::Set(keys) => keys.get(token.key_id()?),
+        }
+    }
+}

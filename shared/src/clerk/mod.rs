@@ -1,0 +1,35 @@
+//! Clerk request authentication, as Clerk's own server SDK does it.
+//!
+//! [`authenticate`] is the whole decision, pure and synchronous. [`Clerk`] adds
+//! what it needs of the world: the clock and, where no key is configured, the
+//! instance's key set.
+//!
+//! | file | concern |
+//! |---|---|
+//! | `publishable_key` | which instance this is: host, portal, cookie suffix |
+//! | `instance` | the configuration of a decision; the keys |
+//! | `view` | the parts of a request that matter |
+//! | `cookies` | parsing; the suffixed or the plain set |
+//! | `token` | a JWT taken apart, its class, its claims |
+//! | `signature` | RS256 and the keys for it |
+//! | `handshake` | the redirect for fresh cookies, out and back |
+//! | `decision` | the state machine |
+//! | `reason` | why somebody is not signed in |
+
+mod cookies;
+mod decision;
+mod handshake;
+mod instance;
+mod publishable_key;
+mod reason;
+mod signature;
+mod token;
+mod view;
+
+pub use decision::{Decision, State, authenticate};
+pub use instance::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, Keys};
+pub use publishable_key::PublishableKey;
+pub use reason::Reason;
+pub use signature::Key;
+pub use token::{Session, UserId};
+pub use view::RequestView;

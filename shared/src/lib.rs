@@ -1,0 +1,3 @@
+//! What the four functions share.
+#![warn(clippy::pedantic)]
+pub mod clerk;
