@@ -1,1 +1,82 @@
-//! Skeleton.
+//! The migrations: numbered SQL files, and the ledger of those applied.
+
+mod embedded {
+    refinery::embed_migrations!("sql");
+}
+
+use anyhow::{Context, Result};
+use refinery::Migration;
+use shared::database::Target;
+use tokio_postgres::Client;
+
+/// Key of the advisory lock that lets one person migrate at a time: the bytes
+/// of `quotemig`, so that no other application is likely to use it.
+const LOCK: i64 = i64::from_be_bytes(*b"quotemig");
+
+/// Applies the migrations that are missing and returns their names.
+///
+/// Each runs in a transaction together with its line in the ledger, so that one
+/// that is interrupted leaves nothing behind. A second caller waits for the
+/// first and then finds nothing to do.
+///
+/// # Errors
+/// The database cannot be reached, or a migration failed or was changed after
+/// it had been applied.
+pub async fn apply(target: &Target) -> Result<Vec<String>> {
+    let (mut client, driver) = target
+        .connect()
+        .await
+        .context("the database does not answer")?;
+    // Held by the connection: it ends with it, however that ends.
+    client
+        .query_typed(
+            "SELECT pg_advisory_lock($1)",
+            &[(&LOCK, tokio_postgres::types::Type::INT8)],
+        )
+        .await
+        .context("waiting for another migration")?;
+    let report = embedded::migrations::runner()
+        .run_async(&mut client)
+        .await?;
+    drop(client);
+    driver.await.context("closing the connection")?;
+    Ok(report.applied_migrations().iter().map(name).collect())
+}
+
+/// The names of the migrations that are not in the ledger. Changes nothing.
+///
+/// # Errors
+/// The database cannot be reached.
+pub async fn missing(target: &Target) -> Result<Vec<String>> {
+    let (client, _driver) = target
+        .connect()
+        .await
+        .context("the database does not answer")?;
+    let applied = applied_versions(&client).await?;
+    let runner = embedded::migrations::runner();
+    let missing = runner.get_migrations().iter();
+    Ok(missing
+        .filter(|migration| !applied.contains(&migration.version()))
+        .map(name)
+        .collect())
+}
+
+async fn applied_versions(client: &Client) -> Result<Vec<i32>> {
+    let ledger = client
+        .query_typed(
+            "SELECT to_regclass('refinery_schema_history') IS NOT NULL",
+            &[],
+        )
+        .await?;
+    if !ledger.iter().any(|row| row.get(0)) {
+        return Ok(Vec::new());
+    }
+    let rows = client
+        .query_typed("SELECT version FROM refinery_schema_history", &[])
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+fn name(migration: &Migration) -> String {
+    migration.to_string()
+}

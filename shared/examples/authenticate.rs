@@ -46,7 +46,9 @@ fn decide(case: &Value) -> Option<Decision> {
         proxy_url: config["proxy_url"].as_str().map(str::to_owned),
         authorized_parties: AuthorizedParties::Listed(strings(&config["authorized_parties"])),
         issuer: config["issuer"].as_str().map(str::to_owned),
-        clock_skew_ms: config["clock_skew_ms"].as_i64().unwrap_or(DEFAULT_CLOCK_SKEW_MS),
+        clock_skew_ms: config["clock_skew_ms"]
+            .as_i64()
+            .unwrap_or(DEFAULT_CLOCK_SKEW_MS),
     };
     let keys = Keys::Configured(Key::from_pem(jwt_key(config["jwt_key"].as_str()?))?);
 
@@ -65,7 +67,12 @@ fn decide(case: &Value) -> Option<Decision> {
         sec_fetch_dest: sec_fetch_dest.as_deref(),
         referer: referer.as_deref(),
     };
-    Some(authenticate(&instance, &keys, &view, case["now_ms"].as_i64()?))
+    Some(authenticate(
+        &instance,
+        &keys,
+        &view,
+        case["now_ms"].as_i64()?,
+    ))
 }
 
 /// `@` stands for the key of the recorded cases.
@@ -78,7 +85,11 @@ fn jwt_key(configured: &str) -> &str {
 
 fn strings(list: &Value) -> Vec<String> {
     let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
-    items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    items
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The values of a header joined as HTTP/2 joins them.
@@ -86,7 +97,11 @@ fn joined_header(headers: &Value, wanted: &str) -> Option<String> {
     let values: Vec<&str> = headers
         .as_array()?
         .iter()
-        .filter(|header| header[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case(wanted)))
+        .filter(|header| {
+            header[0]
+                .as_str()
+                .is_some_and(|name| name.eq_ignore_ascii_case(wanted))
+        })
         .filter_map(|header| header[1].as_str())
         // Servers and gateways drop the blanks around a value.
         .map(|value| value.trim_matches([' ', '\t']))

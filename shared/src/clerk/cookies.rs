@@ -133,7 +133,6 @@ impl Token<'_> {
     }
 
     fn is_past(&self, now_ms: i64) -> bool {
-        #[expect(clippy::cast_precision_loss, reason = "exact for every real time")]
         let now = now_ms.div_euclid(1000) as f64;
         self.seconds("exp").is_some_and(|exp| exp <= now)
     }

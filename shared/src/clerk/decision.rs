@@ -41,13 +41,20 @@ pub enum State {
 
 impl Decision {
     fn signed_out(reason: Reason) -> Self {
-        Self::from(State::SignedOut { reason, loop_stopped: false })
+        Self::from(State::SignedOut {
+            reason,
+            loop_stopped: false,
+        })
     }
 }
 
 impl From<State> for Decision {
     fn from(state: State) -> Self {
-        Self { state, location: None, set_cookie: Vec::new() }
+        Self {
+            state,
+            location: None,
+            set_cookie: Vec::new(),
+        }
     }
 }
 
@@ -117,7 +124,13 @@ impl Visit<'_> {
             Return::SignedIn(session, directives) => (State::SignedIn(session), directives),
             Return::SignedOut(directives) => {
                 let reason = Reason::SessionTokenMissing;
-                (State::SignedOut { reason, loop_stopped: false }, directives)
+                (
+                    State::SignedOut {
+                        reason,
+                        loop_stopped: false,
+                    },
+                    directives,
+                )
             }
             Return::Unreadable => return Some(State::UnreadableHandshake.into()),
             Return::Ignored => return None,
@@ -131,7 +144,11 @@ impl Visit<'_> {
                 "__clerk_handshake_nonce",
             ])
         });
-        Some(Decision { state, location, set_cookie })
+        Some(Decision {
+            state,
+            location,
+            set_cookie,
+        })
     }
 
     fn verify(&self, token: &str, keys: &Keys) -> Result<Session, Reason> {
@@ -151,22 +168,24 @@ impl Visit<'_> {
     }
 
     fn verify_decoded(&self, token: &Token<'_>, keys: &Keys) -> Result<Session, Reason> {
-        let rules = self.instance.rules(self.request.origin, self.instance.clock_skew_ms);
+        let rules = self
+            .instance
+            .rules(self.request.origin, self.instance.clock_skew_ms);
         token.verify(keys.of(token), &rules, self.now_ms)
     }
 
     /// A handshake for what it can mend, signed out for the rest.
     fn unverified(&self, reason: Reason, header_token: Option<&str>) -> Decision {
-        match reason {
-            Reason::SessionTokenExpired if self.request.method != "GET" => {
-                self.handshake(Reason::SessionTokenExpiredNonGet, header_token)
-            }
-            Reason::SessionTokenExpired
-            | Reason::SessionTokenNbf
-            | Reason::SessionTokenIatInTheFuture
-            | Reason::SessionTokenIatBeforeClientUat => self.handshake(reason, header_token),
-            _ => Decision::signed_out(reason),
+        if reason.is_unverifiable() {
+            return Decision::signed_out(reason);
         }
+        let expired = reason == Reason::SessionTokenExpired;
+        let reason = if expired && self.request.method != "GET" {
+            Reason::SessionTokenExpiredNonGet
+        } else {
+            reason
+        };
+        self.handshake(reason, header_token)
     }
 
     fn handshake(&self, reason: Reason, header_token: Option<&str>) -> Decision {
@@ -177,7 +196,11 @@ impl Visit<'_> {
                 set_cookie: vec![counter],
             },
             Handshake::NotEligible => Decision::signed_out(reason),
-            Handshake::LoopStopped => State::SignedOut { reason, loop_stopped: true }.into(),
+            Handshake::LoopStopped => State::SignedOut {
+                reason,
+                loop_stopped: true,
+            }
+            .into(),
         }
     }
 }

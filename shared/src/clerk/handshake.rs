@@ -60,14 +60,22 @@ fn is_eligible(request: &RequestView<'_>) -> bool {
     request.method == "GET"
         && match request.sec_fetch_dest {
             Some("document" | "iframe") => true,
-            None | Some("") => request.accept.is_some_and(|accept| accept.starts_with("text/html")),
+            None | Some("") => request
+                .accept
+                .is_some_and(|accept| accept.starts_with("text/html")),
             Some(_) => false,
         }
 }
 
 fn location(visit: &Visit<'_>, reason: Reason, header_token: Option<&str>) -> String {
-    let return_url = visit.request.url_without(&["__clerk_db_jwt", "__dev_session"]);
-    let suffixed = if visit.cookies.suffixed { "true" } else { "false" };
+    let return_url = visit
+        .request
+        .url_without(&["__clerk_db_jwt", "__dev_session"]);
+    let suffixed = if visit.cookies.suffixed {
+        "true"
+    } else {
+        "false"
+    };
     let mut query = form_urlencoded::Serializer::new(String::new());
     query
         .append_pair("redirect_url", &return_url)

@@ -40,7 +40,11 @@ impl Instance {
     /// Base URL of the Frontend API, without a slash at the end.
     #[must_use]
     pub fn frontend_api(&self, public_origin: &str) -> String {
-        match self.proxy_url.as_deref().map(|url| url.trim_end_matches('/')) {
+        match self
+            .proxy_url
+            .as_deref()
+            .map(|url| url.trim_end_matches('/'))
+        {
             Some(path) if path.starts_with('/') => format!("{public_origin}{path}"),
             Some(url) => url.to_owned(),
             None => self.publishable_key.frontend_api(),

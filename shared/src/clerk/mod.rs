@@ -15,21 +15,30 @@
 //! | `handshake` | the redirect for fresh cookies, out and back |
 //! | `decision` | the state machine |
 //! | `reason` | why somebody is not signed in |
+//! | `jwks`, `fetch` | the instance's key set, kept and fetched |
+//! | `sign_in` | where signed-out visitors go |
+//! | `service` | [`Clerk`]: a decision about an actual request, now |
 
 mod cookies;
 mod decision;
+mod fetch;
 mod handshake;
 mod instance;
+mod jwks;
 mod publishable_key;
 mod reason;
+mod service;
+mod sign_in;
 mod signature;
 mod token;
 mod view;
 
 pub use decision::{Decision, State, authenticate};
 pub use instance::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, Keys};
+pub use jwks::KeySetUnavailable;
 pub use publishable_key::PublishableKey;
 pub use reason::Reason;
+pub use service::{Clerk, view};
 pub use signature::Key;
 pub use token::{Session, UserId};
 pub use view::RequestView;

@@ -108,7 +108,6 @@ impl PublishableKey {
         };
         format!("https://{accounts}")
     }
-
 }
 
 fn is_bare_host(text: &str) -> bool {
@@ -125,7 +124,8 @@ fn is_bare_host(text: &str) -> bool {
 
 fn is_loopback(host: &str) -> bool {
     let host = host.split_once(':').map_or(host, |(host, _)| host);
-    host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+    host.parse::<std::net::Ipv4Addr>()
+        .is_ok_and(|ip| ip.is_loopback())
 }
 
 /// First 8 characters of the base64url SHA-1 of the whole key, padding included.
@@ -144,15 +144,12 @@ mod tests {
     #[test]
     fn a_key_names_its_host_portal_and_cookies() {
         let key = PublishableKey::parse(KEY).unwrap();
+        assert_eq!(key.frontend_api_host(), "happy-hippo-1.clerk.accounts.dev");
+        assert_eq!(key.accounts_origin(), "https://happy-hippo-1.accounts.dev");
         assert_eq!(
-            key.frontend_api_host(),
-            "happy-hippo-1.clerk.accounts.dev"
+            key.frontend_api(),
+            "https://happy-hippo-1.clerk.accounts.dev"
         );
-        assert_eq!(
-            key.accounts_origin(),
-            "https://happy-hippo-1.accounts.dev"
-        );
-        assert_eq!(key.frontend_api(), "https://happy-hippo-1.clerk.accounts.dev");
         assert_eq!(key.cookie_suffix(), "MWTw9P_R");
         assert!(key.is_development());
     }
@@ -181,7 +178,13 @@ mod tests {
             let key = format!("pk_live_{}", KEY_BASE64.encode(host));
             assert!(PublishableKey::parse(&key).is_none(), "{host}");
         }
-        for key in ["", "pk_test_", "pk_prod_YS5iJA", "sk_test_YS5iJA", "pk_test_YS5iJA_x"] {
+        for key in [
+            "",
+            "pk_test_",
+            "pk_prod_YS5iJA",
+            "sk_test_YS5iJA",
+            "pk_test_YS5iJA_x",
+        ] {
             assert!(PublishableKey::parse(key).is_none(), "{key}");
         }
     }

@@ -66,9 +66,7 @@ impl Reason {
             Self::SessionTokenExpired => {
                 "session-token-expired-refresh-non-eligible-no-refresh-cookie"
             }
-            Self::SessionTokenExpiredNonGet => {
-                "session-token-expired-refresh-non-eligible-non-get"
-            }
+            Self::SessionTokenExpiredNonGet => "session-token-expired-refresh-non-eligible-non-get",
             Self::SessionTokenNbf => "session-token-nbf",
             Self::SessionTokenIatInTheFuture => "session-token-iat-in-the-future",
             Self::SessionPending => "session-pending",

@@ -56,9 +56,8 @@ impl Key {
     #[must_use]
     pub fn from_jwk(jwk: &serde_json::Value) -> Option<Self> {
         let text = |name: &str| jwk.get(name).and_then(serde_json::Value::as_str);
-        let absent_or = |name: &str, wanted: &str| {
-            jwk.get(name).is_none() || text(name) == Some(wanted)
-        };
+        let absent_or =
+            |name: &str, wanted: &str| jwk.get(name).is_none() || text(name) == Some(wanted);
         if text("kty") != Some("RSA") || !absent_or("alg", "RS256") || !absent_or("use", "sig") {
             return None;
         }

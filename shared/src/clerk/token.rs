@@ -74,7 +74,6 @@ impl<'a> Token<'a> {
     ///
     /// `null` is 0, as in JavaScript, so that it cannot pass for fresh.
     pub(super) fn is_issued_before(&self, seconds: u64) -> bool {
-        #[expect(clippy::cast_precision_loss, reason = "exact for every real time")]
         let seconds = seconds as f64;
         match self.claim("iat") {
             Some(Value::Null) => 0.0 < seconds,
@@ -115,7 +114,10 @@ impl<'a> Token<'a> {
     /// The first check that failed, in the SDK's order.
     fn check_signature(&self, key: Option<&Key>) -> Result<(), Reason> {
         let key = key.ok_or(Reason::JwkKidMismatch)?;
-        if !matches!(self.header.get("typ").map(Value::as_str), None | Some(Some("JWT"))) {
+        if !matches!(
+            self.header.get("typ").map(Value::as_str),
+            None | Some(Some("JWT"))
+        ) {
             return Err(Reason::TokenInvalid);
         }
         match self.header.get("alg").and_then(Value::as_str) {
@@ -169,7 +171,10 @@ impl<'a> Token<'a> {
             Some(_) | None => return Err(Reason::TokenVerificationFailed),
         };
         self.check_authorized_party(&rules.authorized_parties)?;
-        if rules.issuer.is_some_and(|issuer| self.text("iss") != Some(issuer)) {
+        if rules
+            .issuer
+            .is_some_and(|issuer| self.text("iss") != Some(issuer))
+        {
             return Err(Reason::TokenInvalidIssuer);
         }
         self.check_times(rules.clock_skew_ms, now_ms)?;
@@ -193,7 +198,9 @@ impl<'a> Token<'a> {
 
     /// Expired at exactly `exp` plus the skew; valid at exactly `nbf` minus it.
     fn check_times(&self, skew_ms: i64, now_ms: i64) -> Result<(), Reason> {
-        let exp = self.required_ms("exp")?.ok_or(Reason::TokenVerificationFailed)?;
+        let exp = self
+            .required_ms("exp")?
+            .ok_or(Reason::TokenVerificationFailed)?;
         if exp <= ms(now_ms.saturating_sub(skew_ms)) {
             return Err(Reason::SessionTokenExpired);
         }
@@ -238,7 +245,6 @@ impl Key {
 }
 
 /// A time as JSON has it. Exact below 2^53 ms, that is until the year 287396.
-#[expect(clippy::cast_precision_loss, reason = "exact for every real time")]
 fn ms(time: i64) -> f64 {
     time as f64
 }

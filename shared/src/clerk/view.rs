@@ -115,7 +115,9 @@ impl<'a> Visit<'a> {
             dev_browser: request
                 .parameter("__clerk_db_jwt")
                 .or_else(|| cookies.dev_browser.clone()),
-            redirect_count: all.get("__clerk_redirect_count").map_or(0, |count| decimal(&count)),
+            redirect_count: all
+                .get("__clerk_redirect_count")
+                .map_or(0, |count| decimal(&count)),
             request,
             instance,
             cookies,
@@ -159,9 +161,14 @@ impl<'a> Visit<'a> {
 /// Host names of Clerk's account portals for development instances
 /// (`isCurrentDevAccountPortalOrigin`, `isLegacyDevAccountPortalOrigin`).
 fn is_development_portal(host: &str) -> bool {
-    let current = [".accounts.dev", ".accountsstage.dev", ".accounts.lclclerk.com"];
+    let current = [
+        ".accounts.dev",
+        ".accountsstage.dev",
+        ".accounts.lclclerk.com",
+    ];
     let legacy = [".lcl.dev", ".lclstage.dev", ".lclclerk.com"];
     current.iter().any(|suffix| {
-        host.strip_suffix(suffix).is_some_and(|name| !name.ends_with(".clerk"))
+        host.strip_suffix(suffix)
+            .is_some_and(|name| !name.ends_with(".clerk"))
     }) || (host.starts_with("accounts.") && legacy.iter().any(|suffix| host.ends_with(suffix)))
 }

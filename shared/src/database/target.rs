@@ -1,0 +1,180 @@
+//! A Postgres URL as people have it, and the TLS that it is reached with.
+
+use native_tls::{Certificate, Protocol};
+use percent_encoding::percent_decode_str;
+use tokio_postgres::config::{Host, SslMode, SslNegotiation};
+
+/// Where the database is and how to prove that it is the one.
+///
+/// No `Debug`: it holds the password.
+pub struct Target {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) config: tokio_postgres::Config,
+    /// Built once: loading certificates is most of what a connection costs.
+    connector: native_tls::TlsConnector,
+}
+
+impl Target {
+    /// Reads a Postgres URL. `roots` is `PGSSLROOTCERT`: a PEM file, or
+    /// `system`; an `sslrootcert` in the URL wins.
+    ///
+    /// TLS is always required, and certificate and host name are always
+    /// verified, whatever `sslmode` says: `require` alone would be satisfied by
+    /// anyone's certificate.
+    ///
+    /// # Errors
+    /// What is wrong with the URL, without its password.
+    pub fn parse(url: &str, roots: Option<&str>) -> Result<Self, String> {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err("does not begin with postgres:// or postgresql://".to_owned());
+        }
+        let (base, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let mut kept = Vec::new();
+        let mut url_roots = None;
+        for parameter in parameters
+            .split('&')
+            .filter(|parameter| !parameter.is_empty())
+        {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            match name {
+                "sslmode" => check_ssl_mode(value)?,
+                "sslrootcert" => url_roots = Some(decode(value)),
+                _ => kept.push(parameter),
+            }
+        }
+        let mut config: tokio_postgres::Config = format!("{base}?{}", kept.join("&"))
+            .parse()
+            .map_err(|error| explain(&error))?;
+        config.ssl_mode(SslMode::Require);
+        let host = match config.get_hosts() {
+            [Host::Tcp(host)] => host.clone(),
+            _ => return Err("does not name exactly one host".to_owned()),
+        };
+        if config.get_user().is_none() {
+            return Err("names no user".to_owned());
+        }
+        let port = config.get_ports().first().copied().unwrap_or(5432);
+        let direct = config.get_ssl_negotiation() == SslNegotiation::Direct;
+        let roots = url_roots.as_deref().or(roots).unwrap_or("system");
+        Ok(Self {
+            host,
+            port,
+            connector: connector(roots, direct)?,
+            config,
+        })
+    }
+
+    pub(super) fn tls(&self) -> postgres_native_tls::TlsConnector {
+        postgres_native_tls::TlsConnector::new(self.connector.clone(), &self.host)
+    }
+
+    /// One connection for a tool that keeps it, such as the migrations: the
+    /// client, and the task that drives it.
+    ///
+    /// # Errors
+    /// The database cannot be reached or refuses.
+    pub async fn connect(
+        &self,
+    ) -> Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), super::Failure> {
+        let stream = tokio::net::TcpStream::connect((self.host.as_str(), self.port))
+            .await
+            .map_err(|error| super::Failure::Unavailable(format!("connecting: {error}")))?;
+        let (client, connection) = self.config.connect_raw(stream, self.tls()).await?;
+        Ok((client, tokio::spawn(async { drop(connection.await) })))
+    }
+}
+
+fn check_ssl_mode(mode: &str) -> Result<(), String> {
+    match mode {
+        "require" | "verify-ca" | "verify-full" => Ok(()),
+        "disable" | "allow" | "prefer" => Err(format!(
+            "has sslmode={mode}, which would allow a connection without TLS; use sslmode=require"
+        )),
+        _ => Err("has an unknown sslmode; use sslmode=require".to_owned()),
+    }
+}
+
+/// The parser's own words: they name the parameter and never its value.
+fn explain(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("cannot be read ({cause})"),
+        None => "cannot be read".to_owned(),
+    }
+}
+
+fn decode(value: &str) -> String {
+    percent_decode_str(value).decode_utf8_lossy().into_owned()
+}
+
+fn connector(roots: &str, direct: bool) -> Result<native_tls::TlsConnector, String> {
+    let mut builder = native_tls::TlsConnector::builder();
+    builder.min_protocol_version(Some(Protocol::Tlsv12));
+    if direct {
+        // Without it the server closes a direct connection.
+        postgres_native_tls::set_postgresql_alpn(&mut builder);
+    }
+    if roots != "system" {
+        builder.disable_built_in_roots(true);
+        for certificate in read_roots(roots)? {
+            builder.add_root_certificate(certificate);
+        }
+    }
+    builder
+        .build()
+        .map_err(|error| format!("needs TLS, which cannot be set up: {error}"))
+}
+
+fn read_roots(path: &str) -> Result<Vec<Certificate>, String> {
+    let unusable = || format!("needs the certificates in {path}, which is no readable PEM file");
+    let pem = std::fs::read(path).map_err(|_| unusable())?;
+    let certificates = Certificate::stack_from_pem(&pem).map_err(|_| unusable())?;
+    if certificates.is_empty() {
+        return Err(unusable());
+    }
+    Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(url: &str) -> String {
+        Target::parse(url, None).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn urls_as_neon_prints_them_are_read() {
+        for url in [
+            "postgresql://o:pw@ep-a-b-123.eu-central-1.aws.neon.tech/neondb?sslmode=require&channel_binding=require",
+            "postgres://o:pw@ep-a-b-123-pooler.eu-central-1.aws.neon.tech/neondb?sslmode=require",
+            "postgres://o:pw@pg.neon.tech/neondb?sslmode=verify-full&options=endpoint%3Dep-a-b-123",
+            "postgres://o:p%40ss%2Fw%3Ard@[::1]:5433/db?sslnegotiation=direct&sslmode=verify-ca",
+        ] {
+            assert_eq!(problem(url), "", "{url}");
+        }
+        let target = Target::parse("postgres://o:p%40s@[::1]:5433/db", None).unwrap();
+        assert_eq!((target.host.as_str(), target.port), ("::1", 5433));
+        assert_eq!(target.config.get_password(), Some(&b"p@s"[..]));
+    }
+
+    #[test]
+    fn a_mode_without_tls_is_refused_with_the_reason() {
+        for mode in ["disable", "allow", "prefer"] {
+            let problem = problem(&format!("postgres://o:secret@h/db?sslmode={mode}"));
+            assert!(problem.contains("without TLS"), "{problem}");
+            assert!(!problem.contains("secret"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_parameter_is_named() {
+        assert!(problem("postgres://o:secret@h/db?sslmod=require").contains("`sslmod`"));
+        assert!(problem("mysql://o:secret@h/db").contains("postgres://"));
+        assert!(problem("postgres://o:secret@h1,h2/db").contains("one host"));
+        assert!(problem("postgres://h/db").contains("user"));
+        assert!(
+            problem("postgres://o:secret@h/db?sslrootcert=/nowhere.pem").contains("/nowhere.pem")
+        );
+    }
+}

@@ -1,0 +1,208 @@
+//! The quote: what a message may be, and all the SQL there is.
+
+use serde::Serialize;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use crate::clerk::UserId;
+use crate::database::{Database, Failure, Statement};
+
+/// Longest message, in characters (Unicode scalar values).
+pub const MAX_CHARACTERS: usize = 500;
+
+/// A message that may be saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message(String);
+
+/// Why a text is no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing is left after trimming.
+    #[error("write something first: the quote is empty")]
+    Empty,
+    /// Longer than [`MAX_CHARACTERS`].
+    #[error("too long: a quote has at most 500 characters")]
+    TooLong,
+    /// A control character other than a line break.
+    #[error("the quote has a character that cannot be shown; remove it")]
+    ControlCharacter,
+}
+
+impl Message {
+    /// Trims a text and checks it.
+    ///
+    /// # Errors
+    /// The first rule that the text breaks.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        if text.chars().count() > MAX_CHARACTERS {
+            return Err(Refusal::TooLong);
+        }
+        // Postgres cannot hold NUL, and a terminal or a log obeys the others.
+        if text
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\n' | '\r'))
+        {
+            return Err(Refusal::ControlCharacter);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A saved quote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quote {
+    /// The text.
+    pub message: String,
+    /// When the text last changed: RFC 3339, UTC.
+    pub saved_at: String,
+}
+
+/// What saving did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The quote as it is now.
+    pub quote: Quote,
+    /// Whether there was none before.
+    pub created: bool,
+}
+
+/// `create_ts` as RFC 3339 in UTC. The original application's column has no
+/// time zone; `extract(epoch …)` reads such a time as UTC whatever the
+/// session's zone is, which behind a pooler is somebody else's choice.
+macro_rules! saved_at {
+    () => {
+        r#"to_char(to_timestamp(extract(epoch FROM create_ts)) AT TIME ZONE 'UTC',
+                   'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"#
+    };
+}
+
+const FIND: &str = concat!(
+    "SELECT message, ",
+    saved_at!(),
+    " FROM user_messages WHERE user_id = $1"
+);
+
+/// The time goes in as text through the row's own type: `…Z` is right for a
+/// column with and without time zone, where a `timestamptz` would be turned
+/// into the session's local time by the latter.
+///
+/// A text that did not change keeps its time. A new row has no `xmax`.
+const SAVE: &str = concat!(
+    r#"INSERT INTO user_messages (user_id, message, create_ts)
+       SELECT user_id, message, create_ts FROM json_populate_record(
+           NULL::user_messages,
+           json_build_object('user_id', $1, 'message', $2, 'create_ts',
+               to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
+       ON CONFLICT (user_id) DO UPDATE SET
+           message = excluded.message,
+           create_ts = CASE WHEN user_messages.message = excluded.message
+                            THEN user_messages.create_ts ELSE excluded.create_ts END
+       RETURNING message, "#,
+    saved_at!(),
+    ", xmax = 0"
+);
+
+const DELETE: &str = "DELETE FROM user_messages WHERE user_id = $1";
+
+/// The user's quote, or `None` if none is saved.
+///
+/// # Errors
+/// The database cannot be reached or refuses.
+pub async fn find(database: &Database, user: &UserId) -> Result<Option<Quote>, Failure> {
+    let parameters = [(&user.as_str() as _, Type::TEXT)];
+    let rows = database
+        .run(&Statement {
+            sql: FIND,
+            parameters: &parameters,
+        })
+        .await?;
+    rows.first().map(quote).transpose()
+}
+
+/// Saves the user's quote in place of the one before.
+///
+/// # Errors
+/// The database cannot be reached or refuses.
+pub async fn save(database: &Database, user: &UserId, message: &Message) -> Result<Saved, Failure> {
+    let parameters = [
+        (&user.as_str() as _, Type::TEXT),
+        (&message.as_str() as _, Type::TEXT),
+    ];
+    let rows = database
+        .run(&Statement {
+            sql: SAVE,
+            parameters: &parameters,
+        })
+        .await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| Failure::Refused("nothing was saved".to_owned()))?;
+    Ok(Saved {
+        quote: quote(row)?,
+        created: row.try_get(2)?,
+    })
+}
+
+/// Deletes the user's quote; one that is not there is no error.
+///
+/// # Errors
+/// The database cannot be reached or refuses.
+pub async fn delete(database: &Database, user: &UserId) -> Result<(), Failure> {
+    let parameters = [(&user.as_str() as _, Type::TEXT)];
+    database
+        .run(&Statement {
+            sql: DELETE,
+            parameters: &parameters,
+        })
+        .await?;
+    Ok(())
+}
+
+fn quote(row: &Row) -> Result<Quote, Failure> {
+    Ok(Quote {
+        message: row.try_get(0)?,
+        saved_at: row.try_get(1)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_trimmed_and_keeps_its_line_breaks() {
+        assert_eq!(
+            Message::parse(" \u{a0}a\r\nb\n ").unwrap().as_str(),
+            "a\r\nb"
+        );
+    }
+
+    #[test]
+    fn characters_are_counted_and_not_bytes() {
+        assert!(Message::parse(&"😀".repeat(500)).is_ok());
+        assert_eq!(Message::parse(&"a".repeat(501)), Err(Refusal::TooLong));
+        assert_eq!(Message::parse(" \n\t "), Err(Refusal::Empty));
+    }
+
+    #[test]
+    fn control_characters_are_refused() {
+        for text in ["a\0b", "a\tb", "a\u{1b}[31mb", "a\u{85}b"] {
+            assert_eq!(
+                Message::parse(text),
+                Err(Refusal::ControlCharacter),
+                "{text:?}"
+            );
+        }
+    }
+}
