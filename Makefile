@@ -1,0 +1,26 @@
+# Every target is one that CI or the README runs. `make` alone lists them.
+ARCH ?= arm64
+LAMBDA_DIR ?= target/lambda
+
+.PHONY: help dev token migrate test test-slow build
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+dev: ## Run everything here: Postgres, a stand-in for Clerk, the functions (PORT=9000)
+	@sh dev/check-tools.sh && exec cargo run --locked --package dev -- up
+
+token: ## Print a session token for curl (USER_ID=, TTL= seconds, PORT= of make dev)
+	@cargo run --quiet --locked --package dev -- token
+
+migrate: ## Apply the missing migrations to MIGRATION_DATABASE_URL or DATABASE_URL
+	@cargo run --quiet --locked --package migrations
+
+test: ## Run every test that is not slow; counts them at the end
+	@sh tests/run.sh quick
+
+test-slow: ## Run the slow ones: licences and sources, both architectures
+	@sh tests/run.sh slow
+
+build: ## Build the four artefacts (ARCH=arm64|x86_64, LAMBDA_DIR=target/lambda)
+	@ARCH=$(ARCH) LAMBDA_DIR=$(LAMBDA_DIR) sh infra/build.sh

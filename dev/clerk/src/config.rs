@@ -1,0 +1,169 @@
+//! Where the stand-in lives and what it stands in for.
+
+use std::{env, path::PathBuf};
+
+use anyhow::{Context as _, ensure};
+
+/// How long Clerk's session tokens live, in seconds.
+const TOKEN_TTL_SECS: u64 = 60;
+
+/// What one instance needs to know. Addresses have no slash at the end.
+#[derive(Clone)]
+pub struct Config {
+    /// Folder of the signing key and the sign-ins; made with mode 0700.
+    pub dir: PathBuf,
+    /// The key that the application is configured with; its host is the issuer.
+    pub publishable_key: String,
+    /// Public address of the Frontend API, such as
+    /// `http://localhost:9000/__clerk` or `https://clerk.example.test`.
+    pub frontend_api: String,
+    /// Public address of the account portal; its page is `{accounts}/sign-in`.
+    pub accounts: String,
+    /// Origin of the application: `azp` of the tokens, and the only place that
+    /// visitors are sent back to.
+    pub app_origin: String,
+    /// The folder in which npm put @clerk/clerk-js and @clerk/ui.
+    pub node_modules: PathBuf,
+    /// Life of a session token, in seconds. Clerk's is 60; under 20 clerk-js
+    /// does little else than refresh.
+    pub token_ttl_secs: u64,
+}
+
+impl Config {
+    /// Reads `CLERK_STAND_IN_DIR`, `CLERK_STAND_IN_NODE_MODULES`,
+    /// `CLERK_STAND_IN_TOKEN_TTL` (default 60), `CLERK_PUBLISHABLE_KEY`,
+    /// `CLERK_PROXY_URL` and `PUBLIC_ORIGIN`. Portal and Frontend API share
+    /// the proxy's address.
+    ///
+    /// # Errors
+    /// A variable that is missing or malformed; the error names it.
+    pub fn from_env() -> anyhow::Result<Self> {
+        let proxy = required("CLERK_PROXY_URL", "such as http://localhost:9000/__clerk")?;
+        ensure!(
+            is_loopback(&proxy),
+            "CLERK_PROXY_URL must be on localhost: the stand-in is for this machine only"
+        );
+        let token_ttl_secs = match env::var("CLERK_STAND_IN_TOKEN_TTL") {
+            Ok(seconds) => seconds
+                .parse()
+                .context("CLERK_STAND_IN_TOKEN_TTL must be a number of seconds")?,
+            Err(_) => TOKEN_TTL_SECS,
+        };
+        Ok(Self {
+            dir: required("CLERK_STAND_IN_DIR", "a folder to keep state in")?.into(),
+            publishable_key: required("CLERK_PUBLISHABLE_KEY", "such as pk_test_…")?,
+            accounts: proxy.clone(),
+            frontend_api: proxy,
+            app_origin: required("PUBLIC_ORIGIN", "such as http://localhost:9000")?,
+            node_modules: required(
+                "CLERK_STAND_IN_NODE_MODULES",
+                "the folder that npm ci filled",
+            )?
+            .into(),
+            token_ttl_secs,
+        })
+    }
+
+    /// The same without slashes at the end of addresses, if all are addresses.
+    pub(crate) fn checked(mut self) -> anyhow::Result<Self> {
+        let addresses = [
+            ("Frontend API", &mut self.frontend_api),
+            ("account portal", &mut self.accounts),
+            ("application", &mut self.app_origin),
+        ];
+        for (name, address) in addresses {
+            address.truncate(address.trim_end_matches('/').len());
+            ensure!(
+                address.starts_with("https://") || address.starts_with("http://"),
+                "the address of the {name} must start with https:// or http://"
+            );
+        }
+        ensure!(
+            path_of(&self.app_origin).is_empty(),
+            "the origin of the application must have no path"
+        );
+        ensure!(self.token_ttl_secs > 0, "tokens must live for a second");
+        Ok(self)
+    }
+
+    /// The path below which the Frontend API is served: `/__clerk`, or empty.
+    pub(crate) fn base_path(&self) -> &str {
+        path_of(&self.frontend_api)
+    }
+
+    /// Whether the application is served over https.
+    pub(crate) fn app_is_https(&self) -> bool {
+        self.app_origin.starts_with("https://")
+    }
+
+    /// Host name of the application, without port.
+    pub(crate) fn app_host(&self) -> &str {
+        host_of(&self.app_origin)
+    }
+}
+
+/// The origin (scheme, host and port) of an address.
+pub(crate) fn origin_of(address: &str) -> &str {
+    &address[..address.len() - path_of(address).len()]
+}
+
+fn path_of(address: &str) -> &str {
+    let rest = after_scheme(address);
+    rest.find('/').map_or("", |slash| &rest[slash..])
+}
+
+/// The host of an address, without port; an IPv6 address keeps its brackets.
+fn host_of(address: &str) -> &str {
+    let authority = after_scheme(origin_of(address));
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    }
+}
+
+fn is_loopback(address: &str) -> bool {
+    matches!(host_of(address), "localhost" | "127.0.0.1" | "[::1]")
+}
+
+fn after_scheme(address: &str) -> &str {
+    address
+        .split_once("://")
+        .map_or(address, |(_scheme, rest)| rest)
+}
+
+fn required(name: &str, meaning: &str) -> anyhow::Result<String> {
+    env::var(name)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .with_context(|| format!("{name} must be set: {meaning}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_an_origin_and_a_path() {
+        let address = "http://localhost:9000/__clerk";
+        assert_eq!(origin_of(address), "http://localhost:9000");
+        assert_eq!(path_of(address), "/__clerk");
+        assert_eq!(path_of("https://clerk.example.test"), "");
+    }
+
+    #[test]
+    fn loopback_is_told_from_look_alikes() {
+        for address in [
+            "http://localhost:9000/__clerk",
+            "http://127.0.0.1",
+            "http://[::1]/x",
+        ] {
+            assert!(is_loopback(address), "{address}");
+        }
+        for address in [
+            "https://clerk.example.com",
+            "http://localhost.example.com:1/x",
+        ] {
+            assert!(!is_loopback(address), "{address}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Builds the four artefacts and checks what the cloud will ask of them.
+#
+#   ARCH        arm64 (default) or x86_64
+#   LAMBDA_DIR  where <function>/bootstrap.zip goes (default target/lambda)
+set -eu
+cd "$(dirname "$0")/.."
+
+ARCH=${ARCH:-arm64}
+LAMBDA_DIR=${LAMBDA_DIR:-target/lambda}
+FUNCTIONS="get-quote save-quote delete-quote render-page"
+# AL2023, the system of provided.al2023, has this version.
+GLIBC=2.34
+
+case $ARCH in
+arm64) flag=--arm64 ;;
+x86_64) flag=--x86-64 ;;
+*) echo "build: ARCH is arm64 or x86_64, not '$ARCH'" >&2; exit 1 ;;
+esac
+
+if cargo lambda --version >/dev/null 2>&1; then
+    lambda="cargo lambda"
+else
+    lambda="$(cargo run --quiet --locked --package dev -- cargo-lambda) lambda"
+fi
+
+set --
+for function in $FUNCTIONS; do
+    rm -rf "${LAMBDA_DIR:?}/$function"
+    set -- "$@" --bin "$function"
+done
+# A target folder of its own for each architecture: cargo-lambda makes a zip of
+# every function that it finds in one, also of those that nobody asked for.
+CARGO_TARGET_DIR="target/artefacts/$ARCH" $lambda build --release --locked \
+    --output-format zip "$flag" --lambda-dir "$LAMBDA_DIR" "$@"
+
+python3 infra/check_artefacts.py "$ARCH" "$GLIBC" "$LAMBDA_DIR" $FUNCTIONS

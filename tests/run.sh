@@ -1,0 +1,66 @@
+#!/bin/sh
+# Runs the tests and counts them: `run.sh quick` or `run.sh slow`.
+#
+# A stage that fails does not keep the later ones from running. Nothing of the
+# caller's database or Clerk settings reaches a test.
+set -u
+cd "$(dirname "$0")/.."
+
+unset DATABASE_URL MIGRATION_DATABASE_URL PGSSLROOTCERT PUBLIC_ORIGIN PORT
+for name in $(env | sed -n 's/^\(CLERK_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0
+failed=0
+
+# stage NAME COMMAND...: runs it and adds up what its test runner counted. A
+# stage without a runner counts as one test.
+stage() {
+    name=$1
+    shift
+    echo "== $name"
+    begin=$(date +%s)
+    { "$@" 2>&1; echo "exit status $?"; } | tee "$log"
+    status=$(sed -n '$s/^exit status //p' "$log")
+    counts=$(awk '
+        /^test result:/ { p += $4; f += $6; n = 1 }
+        /^# pass /      { p += $3; n = 1 }
+        /^# fail /      { f += $3; n = 1 }
+        END { if (n) print p + 0, f + 0 }' "$log")
+    set -- ${counts:-$([ "$status" = 0 ] && echo 1 0 || echo 0 1)}
+    # A runner that stopped before it counted a failure.
+    [ "$status" = 0 ] || [ "$2" -gt 0 ] || set -- "$1" 1
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    echo "== $name: $1 passed, $2 failed, $(($(date +%s) - begin)) s"
+}
+
+chromium() {
+    command -v chromium >/dev/null && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+            apt-get -qq install --no-install-recommends chromium >/dev/null && return
+    fi
+    echo "The browser tests need Chromium. Run: sudo apt-get install chromium"
+    return 1
+}
+
+quick() {
+    stage "tools" sh dev/check-tools.sh
+    stage "chromium" chromium
+    stage "formatting" cargo fmt --all --check
+    stage "clippy" cargo clippy --workspace --all-targets --locked -- --deny warnings
+    stage "rust" cargo test --workspace --locked --no-fail-fast
+    stage "browser" sh tests/browser/run.sh
+}
+
+slow() {
+    stage "licences, sources, bans" sh tests/deny.sh
+    stage "artefacts for x86_64" make build ARCH=x86_64 LAMBDA_DIR=target/lambda-x86_64
+    stage "artefacts for arm64" make build
+}
+
+"$1"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
