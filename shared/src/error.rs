@@ -87,7 +87,7 @@ impl Error {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Unavailable(_) => Self::DatabaseUnavailable(failure),
+            Failure::Unavailable(_) | Failure::Unreachable(_) => Self::DatabaseUnavailable(failure),
             Failure::Refused(_) => Self::Internal(failure.into()),
         }
     }

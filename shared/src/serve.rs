@@ -10,7 +10,7 @@ use crate::clerk::Clerk;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::Error;
-use crate::http::{event, failure, respond};
+use crate::http::{event, respond};
 
 /// What a handler works with, made once for each execution environment.
 pub struct App {
@@ -25,6 +25,8 @@ pub struct App {
 
 /// A request that failed, for whoever writes the answer.
 pub struct Failed<'a> {
+    /// What the handler worked with.
+    pub app: &'a App,
     /// The request.
     pub request: &'a Request,
     /// Why.
@@ -38,7 +40,7 @@ pub async fn serve<H>(handler: H) -> ExitCode
 where
     H: AsyncFn(&App, &Request) -> Result<Response<Body>, Error>,
 {
-    serve_pages(handler, |failed| failure(failed.request, failed.error)).await
+    serve_pages(handler, respond::failure).await
 }
 
 /// Runs a function whose errors are written by `error_page`.
@@ -92,6 +94,7 @@ where
     let response = result.unwrap_or_else(|error| {
         log(&error);
         error_page(&Failed {
+            app,
             request,
             error: &error,
             request_id: &context.request_id,

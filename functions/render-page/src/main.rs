@@ -63,7 +63,8 @@ async fn answer(
 async fn page(app: &App, request: &Request, session: &Session) -> Result<Response<Body>, Error> {
     let quote = quote::find(&app.database, &session.user).await?;
     let draft = draft::of(request);
-    let mut response = pages::quote(app, request, quote.as_ref(), draft.as_ref())?;
+    let shown = draft.as_ref().filter(|draft| draft.is_for(&session.user));
+    let mut response = pages::quote(app, request, quote.as_ref(), shown)?;
     if draft.is_some() {
         set_cookie(&mut response, &draft::forget(request));
     }

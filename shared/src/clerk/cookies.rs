@@ -85,10 +85,7 @@ impl<'a> Cookies<'a> {
         let issued_at = |token: Option<&Token<'_>>| token.and_then(|t| t.seconds("iat"));
         let plain_iat = issued_at(plain_token.as_ref().and_then(Option::as_ref)).unwrap_or(0.0);
         let suffixed_iat = issued_at(suffixed_token.as_ref()).unwrap_or(0.0);
-        if suffixed_active && plain_active && plain_iat > suffixed_iat {
-            return false;
-        }
-        if !suffixed_active && plain_active {
+        if plain_active && (!suffixed_active || plain_iat > suffixed_iat) {
             return false;
         }
         if key.is_development()
@@ -98,7 +95,7 @@ impl<'a> Cookies<'a> {
         {
             return false;
         }
-        suffixed_uat.is_some() || suffixed_session.is_none()
+        suffixed_uat.is_some()
     }
 }
 
@@ -164,4 +161,253 @@ fn has_bad_escape(text: &str) -> bool {
         let digits = rest.as_bytes();
         digits.len() < 2 || !digits.iter().take(2).all(u8::is_ascii_hexdigit)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::{Value, json};
+
+    use super::super::testing::{DEVELOPMENT, NOW, NOW_MS, PRODUCTION};
+    use super::*;
+
+    const DEVELOPMENT_ISSUER: &str = "https://happy-hippo-1.clerk.accounts.dev";
+    const PRODUCTION_ISSUER: &str = "https://clerk.example.com";
+
+    /// Choosing looks at tokens that nobody has verified yet.
+    fn unsigned(claims: &Value) -> String {
+        let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
+        format!("{}.{claims}.c2ln", URL_SAFE_NO_PAD.encode("{}"))
+    }
+
+    fn issued_by(issuer: &str, iat: i64) -> String {
+        unsigned(&json!({ "iss": issuer, "iat": iat, "exp": iat + 60 }))
+    }
+
+    /// Whether these cookies make the suffixed set the one to believe. In their
+    /// names `*` stands for the instance's suffix.
+    fn suffixed_at(now_ms: i64, key: &str, cookies: &[(&str, &str)]) -> bool {
+        let key = PublishableKey::parse(key).unwrap();
+        let pairs = cookies
+            .iter()
+            .map(|(name, value)| format!("{}={value}", name.replace('*', key.cookie_suffix())));
+        let header = pairs.collect::<Vec<_>>().join("; ");
+        Cookies::parse(&header).of_instance(&key, now_ms).suffixed
+    }
+
+    fn production(cookies: &[(&str, &str)]) -> bool {
+        suffixed_at(NOW_MS, PRODUCTION, cookies)
+    }
+
+    #[test]
+    fn rule_1_a_plain_session_without_an_issuer_means_plain() {
+        let ours = issued_by(PRODUCTION_ISSUER, NOW);
+        let rest = [("__session_*", ours.as_str()), ("__client_uat_*", "5")];
+        let chosen = |plain: &str| production(&[&[("__session", plain)][..], &rest].concat());
+
+        assert!(chosen(&ours), "by itself the rest means suffixed");
+        assert!(!chosen("no-token"));
+        assert!(!chosen(&unsigned(&json!({}))));
+        for falsy in [json!(null), json!(false), json!(0), json!(-0.0), json!("")] {
+            assert!(!chosen(&unsigned(&json!({ "iss": falsy }))), "{falsy}");
+        }
+        for truthy in [json!(true), json!(1), json!([]), json!({}), json!(" ")] {
+            assert!(chosen(&unsigned(&json!({ "iss": truthy }))), "{truthy}");
+        }
+    }
+
+    #[test]
+    fn rule_2_a_plain_session_of_another_instance_means_suffixed() {
+        // Without this rule no suffixed cookie at all would mean plain.
+        let chosen = |iss: Value| production(&[("__session", &unsigned(&json!({ "iss": iss })))]);
+        for foreign in [
+            json!("https://clerk.example.org"),
+            json!("https://clerk.example.com/"),
+            json!("ftp://clerk.example.com"),
+            json!(true),
+            json!(["clerk.example.com"]),
+        ] {
+            assert!(chosen(foreign.clone()), "{foreign}");
+        }
+        for own in [
+            "https://clerk.example.com",
+            "http://clerk.example.com",
+            "clerk.example.com",
+            "https://http://clerk.example.com",
+        ] {
+            assert!(!chosen(json!(own)), "{own}");
+        }
+    }
+
+    #[test]
+    fn rule_3_without_suffixed_cookies_the_plain_ones_are_meant() {
+        let ours = issued_by(PRODUCTION_ISSUER, NOW);
+        assert!(!production(&[]));
+        assert!(!production(&[("__client_uat", "0")]));
+        assert!(!production(&[("__client_uat", "0"), ("__session", &ours)]));
+    }
+
+    #[test]
+    fn rule_4_the_newer_session_wins_while_both_are_active() {
+        let older = issued_by(PRODUCTION_ISSUER, NOW - 1);
+        let newer = issued_by(PRODUCTION_ISSUER, NOW);
+        let undated = unsigned(&json!({ "iss": PRODUCTION_ISSUER }));
+        let chosen = |plain: &str, suffixed: &str, uat: &str| {
+            production(&[
+                ("__session", plain),
+                ("__session_*", suffixed),
+                ("__client_uat", uat),
+                ("__client_uat_*", "5"),
+            ])
+        };
+        assert!(!chosen(&newer, &older, "5"));
+        assert!(!chosen(&newer, &older, ""), "an absent uat is not 0");
+        assert!(!chosen(&newer, &older, "00"), "only the text 0 is 0");
+        assert!(!chosen(&newer, &undated, "5"), "no date is the oldest");
+        assert!(!chosen(&newer, "no-token", "5"));
+        assert!(!chosen(&newer, "", "5"));
+        assert!(chosen(&older, &newer, "5"));
+        assert!(chosen(&newer, &newer, "5"), "a tie keeps the suffixed one");
+        assert!(chosen(&undated, &undated, "5"));
+        assert!(chosen(&newer, &older, "0"), "the plain client signed out");
+    }
+
+    #[test]
+    fn rule_5_a_suffixed_client_that_signed_out_yields_to_a_plain_one() {
+        assert!(!production(&[
+            ("__client_uat_*", "0"),
+            ("__client_uat", "5")
+        ]));
+        assert!(!production(&[("__client_uat_*", "0")]));
+        assert!(production(&[
+            ("__client_uat_*", "0"),
+            ("__client_uat", "0")
+        ]));
+        assert!(production(&[
+            ("__client_uat_*", "5"),
+            ("__client_uat", "0")
+        ]));
+    }
+
+    #[test]
+    fn rule_6_in_development_an_expired_suffixed_session_yields_to_a_plain_sign_out() {
+        let expiring = |exp: i64| unsigned(&json!({ "iss": DEVELOPMENT_ISSUER, "exp": exp }));
+        let cookies = |session: &str, suffixed_uat: &str, uat: &str, key: &str| {
+            let cookies = [
+                ("__session_*", session),
+                ("__client_uat_*", suffixed_uat),
+                ("__client_uat", uat),
+            ];
+            suffixed_at(NOW_MS + 999, key, &cookies)
+        };
+        assert!(!cookies(&expiring(NOW - 1), "5", "0", DEVELOPMENT));
+        assert!(!cookies(&expiring(NOW), "5", "0", DEVELOPMENT));
+        assert!(cookies(&expiring(NOW + 1), "5", "0", DEVELOPMENT));
+        assert!(cookies(&expiring(NOW), "5", "0", PRODUCTION));
+        assert!(cookies(&expiring(NOW), "5", "5", DEVELOPMENT));
+        assert!(cookies(&expiring(NOW), "0", "0", DEVELOPMENT));
+        assert!(cookies(&unsigned(&json!({})), "5", "0", DEVELOPMENT));
+        assert!(cookies("no-token", "5", "0", DEVELOPMENT));
+    }
+
+    #[test]
+    fn rule_7_a_suffixed_session_alone_is_not_believed() {
+        let ours = issued_by(PRODUCTION_ISSUER, NOW);
+        assert!(!production(&[("__session_*", &ours)]));
+        assert!(!production(&[
+            ("__session_*", &ours),
+            ("__client_uat", "0")
+        ]));
+        assert!(!production(&[
+            ("__session_*", &ours),
+            ("__client_uat_*", "")
+        ]));
+    }
+
+    #[test]
+    fn rule_8_otherwise_the_suffixed_ones_are_meant() {
+        let ours = issued_by(PRODUCTION_ISSUER, NOW);
+        assert!(production(&[("__client_uat_*", "5")]));
+        assert!(production(&[
+            ("__client_uat_*", "5"),
+            ("__session_*", &ours)
+        ]));
+    }
+
+    #[test]
+    fn all_cookies_come_from_the_chosen_set() {
+        let key = PublishableKey::parse(DEVELOPMENT).unwrap();
+        let header = "__session_MWTw9P_R=S; __client_uat_MWTw9P_R=7; __clerk_db_jwt_MWTw9P_R=D; \
+                      __client_uat=0; __clerk_db_jwt=d";
+        let suffixed = Cookies::parse(header).of_instance(&key, NOW_MS);
+        assert!(suffixed.suffixed);
+        assert_eq!(suffixed.session.as_deref(), Some("S"));
+        assert_eq!(suffixed.client_uat, 7);
+        assert_eq!(suffixed.dev_browser.as_deref(), Some("D"));
+
+        let header = "__clerk_db_jwt=d; __session=s; __client_uat=8; __clerk_db_jwt_MWTw9P_R=D; \
+                      __session_MWTw9P_R=S; __client_uat_MWTw9P_R=7";
+        let plain = Cookies::parse(header).of_instance(&key, NOW_MS);
+        assert!(!plain.suffixed);
+        assert_eq!(plain.session.as_deref(), Some("s"));
+        assert_eq!(plain.client_uat, 8);
+        assert_eq!(plain.dev_browser.as_deref(), Some("d"));
+    }
+
+    #[test]
+    fn a_cookie_header_is_read_as_the_sdk_reads_it() {
+        let read = |header: &'static str| {
+            Cookies::parse(header)
+                .get("a")
+                .map(std::borrow::Cow::into_owned)
+        };
+        for (header, value) in [
+            ("a=1", "1"),
+            (" \ta \t= \t1 \t;b=2", "1"),
+            ("a=1; a=2", "1"),
+            ("b=0;;a=1", "1"),
+            ("a=b=c", "b=c"),
+            ("a=\"1\"", "\"1\""),
+            ("a=%31%3b+", "1;+"),
+            ("a=1%3B%20a%3D2", "1; a=2"),
+            ("a=%C3%A9", "é"),
+            ("a=%zz%31", "%zz%31"),
+            ("a=%31%", "%31%"),
+            ("a=%3", "%3"),
+            ("a=%ff%31", "%ff%31"),
+            ("a", ""),
+            ("A=1", ""),
+            ("a=", ""),
+            ("a=;a=1", ""),
+            ("%61=1", ""),
+            ("a\u{a0}=1", ""),
+        ] {
+            assert_eq!(read(header).unwrap_or_default(), value, "{header}");
+        }
+    }
+
+    #[test]
+    fn only_plain_decimal_numbers_count() {
+        assert_eq!(decimal("0"), 0);
+        assert_eq!(decimal("007"), 7);
+        assert_eq!(decimal("1700000000"), 1_700_000_000);
+        assert_eq!(decimal("18446744073709551615"), u64::MAX);
+        for other in [
+            "",
+            "+1",
+            "-1",
+            " 1",
+            "1 ",
+            "1.0",
+            "1e3",
+            "0x1",
+            "1abc",
+            "\"1\"",
+            "١",
+            "18446744073709551616",
+        ] {
+            assert_eq!(decimal(other), 0, "{other}");
+        }
+    }
 }

@@ -166,14 +166,14 @@ fn verify(visit: &Visit<'_>, session: &str, keys: &Keys) -> Result<Session, Reas
 /// Clock skew forgiven right after a handshake of a development instance.
 const DEVELOPMENT_SKEW_MS: i64 = 86_400_000;
 
-/// The directives as header values, or `None` if one of them is not legal:
-/// a line break would begin a header of its own.
+/// The directives as header values, or `None` if one of them is not legal: a
+/// line break would begin a header of its own, and a `Set-Cookie` is ASCII.
 fn header_values(directives: &[Value]) -> Option<Vec<String>> {
     directives
         .iter()
         .map(|directive| {
             let text = directive.as_str()?;
-            let legal = text.bytes().all(|b| b == b'\t' || (b >= b' ' && b != 0x7f));
+            let legal = text.bytes().all(|b| b == b'\t' || matches!(b, b' '..=b'~'));
             legal.then(|| text.to_owned())
         })
         .collect()

@@ -18,6 +18,7 @@
 //! | `jwks`, `fetch` | the instance's key set, kept and fetched |
 //! | `sign_in` | where signed-out visitors go |
 //! | `service` | [`Clerk`]: a decision about an actual request, now |
+//! | `testing` | what the tests of these have in common |
 
 mod cookies;
 mod decision;
@@ -30,6 +31,8 @@ mod reason;
 mod service;
 mod sign_in;
 mod signature;
+#[cfg(test)]
+mod testing;
 mod token;
 mod view;
 
@@ -40,5 +43,5 @@ pub use publishable_key::PublishableKey;
 pub use reason::Reason;
 pub use service::{Clerk, view};
 pub use signature::Key;
-pub use token::{Session, UserId};
+pub use token::{Session, UserId, UserMark};
 pub use view::RequestView;

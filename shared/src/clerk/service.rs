@@ -9,7 +9,7 @@ use super::instance::{Instance, Keys};
 use super::jwks::{KeySet, KeySetUnavailable};
 use super::sign_in::sign_in_location;
 use super::signature::Key;
-use super::token::{Token, UserId};
+use super::token::{Token, UserId, UserMark};
 use super::view::{RequestView, Visit};
 use super::{Decision, Reason, State, authenticate};
 use crate::error::Error;
@@ -84,6 +84,15 @@ impl Clerk {
                 by_header,
             }),
         }
+    }
+
+    /// The user that the session cookie names, without any proof: it may have
+    /// expired, or be made up.
+    #[must_use]
+    pub fn claimed_user(&self, request: &Request) -> Option<UserMark> {
+        let view = view(request);
+        let visit = Visit::new(&self.instance, &view, now_ms());
+        UserMark::claimed_by(&Token::decode(visit.cookies.session.as_deref()?)?)
     }
 
     /// URL where the visitor who sent this signs in, with the way back.

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use openssl::sha::sha1;
 use serde_json::{Map, Value};
 
 use super::reason::Reason;
@@ -238,8 +240,11 @@ impl Key {
         let Some((signed, signature)) = jws.rsplit_once('.') else {
             return false;
         };
-        let header = signed.split_once('.').and_then(|(header, _)| json(header));
-        header.is_some_and(|header| header["alg"] == "RS256" && header.get("crit").is_none())
+        let Some((header, payload)) = signed.split_once('.') else {
+            return false;
+        };
+        TOKEN_BASE64.decode(payload).is_ok()
+            && json(header).is_some_and(|h| h["alg"] == "RS256" && h.get("crit").is_none())
             && self.verifies(signed, signature)
     }
 }
@@ -287,6 +292,29 @@ pub struct Session {
     pub(super) pending: bool,
 }
 
+/// A short hash of a user id, to tell users apart where nothing is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserMark(String);
+
+impl UserMark {
+    /// The mark of whoever an unverified token says it is.
+    pub(super) fn claimed_by(token: &Token<'_>) -> Option<Self> {
+        token.text("sub").map(Self::of)
+    }
+
+    fn of(user_id: &str) -> Self {
+        let mut mark = URL_SAFE_NO_PAD.encode(sha1(user_id.as_bytes()));
+        mark.truncate(8);
+        Self(mark)
+    }
+
+    /// The mark as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A user of the Clerk instance. Only verifying a token makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserId(String);
@@ -296,5 +324,11 @@ impl UserId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The user's mark.
+    #[must_use]
+    pub fn mark(&self) -> UserMark {
+        UserMark::of(&self.0)
     }
 }

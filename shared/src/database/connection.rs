@@ -73,7 +73,11 @@ impl Connection {
                 Ok(stream)
             })
             .map_err(|error| Failure::Unavailable(format!("connecting: {error}")))?;
-        let (client, connection) = target.config.connect_raw(stream, target.tls()).await?;
+        let (client, connection) = target
+            .config
+            .connect_raw(stream, target.tls())
+            .await
+            .map_err(|error| Failure::from(error).while_connecting())?;
         let now = SystemTime::now();
         Ok(Self {
             client,

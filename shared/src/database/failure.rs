@@ -14,7 +14,11 @@ pub enum Failure {
     /// The database could not be reached, or not in time. Trying again helps.
     #[error("{0}")]
     Unavailable(String),
-    /// Postgres answered with an error. Trying again does not help.
+    /// No connection could be opened, and trying again soon does not help: a
+    /// certificate, a password or the address is wrong.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Postgres answered a statement with an error.
     #[error("{0}")]
     Refused(String),
 }
@@ -27,6 +31,14 @@ impl Failure {
     /// Whether an attempt to connect that failed so may soon succeed.
     pub(super) fn may_pass(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+
+    /// The same failure, met before there was a connection.
+    pub(super) fn while_connecting(self) -> Self {
+        match self {
+            Self::Refused(text) => Self::Unreachable(text),
+            Self::Unavailable(_) | Self::Unreachable(_) => self,
+        }
     }
 }
 

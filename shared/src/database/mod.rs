@@ -77,6 +77,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Failure::Unavailable`] when no answer came in time,
+    /// [`Failure::Unreachable`] when no connection can be opened,
     /// [`Failure::Refused`] when Postgres answered with an error.
     pub async fn run(&self, statement: &Statement<'_>) -> Result<Vec<Row>, Failure> {
         let first = self.connection(CONNECT).await?;

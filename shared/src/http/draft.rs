@@ -11,6 +11,7 @@ use lambda_http::http::header::COOKIE;
 
 use super::body::form_field;
 use super::origin;
+use crate::clerk::{UserId, UserMark};
 use crate::error::Error;
 use crate::quote::Refusal;
 
@@ -31,6 +32,17 @@ pub struct Draft {
     pub obstacle: Obstacle,
     /// What was typed; empty for a form without text. Cut when too long.
     pub text: String,
+    /// Mark of the user whose session the form was sent with; empty: unknown.
+    author: String,
+}
+
+impl Draft {
+    /// Whether this may be shown to a user: the next person at the same
+    /// browser has no business with it.
+    #[must_use]
+    pub fn is_for(&self, user: &UserId) -> bool {
+        self.author.is_empty() || self.author == user.mark().as_str()
+    }
 }
 
 /// Why a form post was not carried out.
@@ -100,14 +112,15 @@ impl Obstacle {
 }
 
 /// The `Set-Cookie` value that keeps what this form post could not save.
-pub(crate) fn keep(request: &Request, error: &Error) -> String {
+pub(crate) fn keep(request: &Request, error: &Error, author: Option<&UserMark>) -> String {
     let field = form_field(request.body().as_ref(), "message").unwrap_or_default();
     let text = String::from_utf8_lossy(&field).replace('\0', "");
     let letter = LETTERS
         .iter()
         .find(|(_, obstacle)| *obstacle == Obstacle::of(error))
         .map_or('b', |(letter, _)| *letter);
-    let value = URL_SAFE_NO_PAD.encode(format!("{letter}{}", shortened(&text)));
+    let author = author.map_or("", UserMark::as_str);
+    let value = URL_SAFE_NO_PAD.encode(format!("{letter}{author}\0{}", shortened(&text)));
     cookie(request, &value, LIFETIME_SECS)
 }
 
@@ -147,6 +160,10 @@ pub fn of(request: &Request) -> Option<Draft> {
         .iter()
         .find(|(known, _)| *known == letter)
         .map(|(_, o)| *o)?;
-    let text = shortened(&decoded[letter.len_utf8()..]).to_owned();
-    Some(Draft { obstacle, text })
+    let (author, text) = decoded[letter.len_utf8()..].split_once('\0')?;
+    Some(Draft {
+        obstacle,
+        text: shortened(text).to_owned(),
+        author: author.to_owned(),
+    })
 }

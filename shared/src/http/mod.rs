@@ -16,9 +16,7 @@ pub(crate) mod same_origin;
 
 pub use body::message;
 pub use event::{PublicOrigin, is_form};
-pub use respond::{
-    deleted, describe, explain, failure, found, html, problem, redirect, saved, set_cookie,
-};
+pub use respond::{deleted, describe, explain, found, html, problem, redirect, saved, set_cookie};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -15,6 +15,7 @@ use super::{draft, is_form, origin};
 use crate::clerk::{Decision, State};
 use crate::error::{Error, RETRY_AFTER_SECS};
 use crate::quote::{Quote, Saved};
+use crate::serve::Failed;
 
 /// Policy of every response that is no page: nothing may be loaded or framed.
 const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
@@ -74,13 +75,19 @@ pub fn set_cookie(response: &mut Response<Body>, cookie: &str) {
 
 /// The answer of an API function to a request that failed: problem details, or,
 /// for a form of ours, the way back to the page with what was typed.
-#[must_use]
-pub fn failure(request: &Request, error: &Error) -> Response<Body> {
+pub(crate) fn failure(failed: &Failed<'_>) -> Response<Body> {
+    let Failed {
+        app,
+        request,
+        error,
+        ..
+    } = failed;
     if !is_form(request) || !is_same_origin(request) {
         return problem(error);
     }
+    let author = app.clerk.claimed_user(request);
     let mut response = redirect(StatusCode::SEE_OTHER, "/");
-    set_cookie(&mut response, &draft::keep(request, error));
+    set_cookie(&mut response, &draft::keep(request, error, author.as_ref()));
     response
 }
 

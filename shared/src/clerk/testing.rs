@@ -1,0 +1,85 @@
+//! What the tests of this folder have in common: an instance that can sign.
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use super::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, Key, Keys};
+use super::{PublishableKey, RequestView};
+
+#[path = "../../tests/issuer/mod.rs"]
+mod issuer;
+pub(super) use issuer::Issuer;
+
+/// The instance's key.
+pub(super) static ISSUER: LazyLock<Issuer> = LazyLock::new(Issuer::new);
+
+/// The time of the tests, in seconds.
+pub(super) const NOW: i64 = 1_700_000_000;
+
+/// [`NOW`] in milliseconds.
+pub(super) const NOW_MS: i64 = NOW * 1000;
+
+/// Origin of the application.
+pub(super) const ORIGIN: &str = "https://www.example.com";
+
+/// `happy-hippo-1.clerk.accounts.dev`, whose cookies end in `_MWTw9P_R`.
+pub(super) const DEVELOPMENT: &str = "pk_test_aGFwcHktaGlwcG8tMS5jbGVyay5hY2NvdW50cy5kZXYk";
+
+/// `clerk.example.com`.
+pub(super) const PRODUCTION: &str = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k";
+
+pub(super) fn instance(publishable_key: &str) -> Instance {
+    Instance {
+        publishable_key: PublishableKey::parse(publishable_key).unwrap(),
+        proxy_url: None,
+        authorized_parties: AuthorizedParties::PublicOrigin,
+        issuer: Some("https://clerk.example.com".to_owned()),
+        clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+    }
+}
+
+pub(super) fn keys() -> Keys {
+    Keys::Configured(Key::from_jwk(&ISSUER.jwk("ins_1")).unwrap())
+}
+
+/// A browser that loads the page.
+pub(super) fn page_load() -> RequestView<'static> {
+    RequestView {
+        method: "GET",
+        target: "/",
+        origin: ORIGIN,
+        sec_fetch_dest: Some("document"),
+        ..RequestView::default()
+    }
+}
+
+/// The header of a session token.
+pub(super) fn header() -> Value {
+    json!({ "alg": "RS256", "typ": "JWT", "kid": "ins_1", "cat": "cl_B7d4PD111AAA" })
+}
+
+/// The claims of a session token that is valid now.
+pub(super) fn claims() -> Value {
+    json!({
+        "sub": "user_1", "sid": "sess_1", "azp": ORIGIN, "iss": "https://clerk.example.com",
+        "iat": NOW - 10, "nbf": NOW - 20, "exp": NOW + 50,
+    })
+}
+
+/// `members` with one of them changed.
+pub(super) fn with(mut members: Value, name: &str, value: impl Into<Value>) -> Value {
+    members[name] = value.into();
+    members
+}
+
+/// `members` with one of them left out.
+pub(super) fn without(mut members: Value, name: &str) -> Value {
+    members.as_object_mut().unwrap().remove(name);
+    members
+}
+
+/// A session token with these claims.
+pub(super) fn session(claims: &Value) -> String {
+    ISSUER.token(&header(), claims)
+}
