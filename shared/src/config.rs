@@ -25,6 +25,29 @@ pub struct Config {
     pub database: Target,
 }
 
+/// How to log, as Lambda's advanced logging controls say it.
+pub struct LogSettings {
+    /// Lines of JSON (`AWS_LAMBDA_LOG_FORMAT`).
+    pub json: bool,
+    /// The finest level to log (`AWS_LAMBDA_LOG_LEVEL`; default: info).
+    pub level: tracing::Level,
+}
+
+impl LogSettings {
+    /// Reads the environment. What Lambda does not say, or says in another
+    /// way, has its default: a log is no reason not to start.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let read = |name| std::env::var(name).unwrap_or_default();
+        Self {
+            json: read("AWS_LAMBDA_LOG_FORMAT").eq_ignore_ascii_case("json"),
+            level: read("AWS_LAMBDA_LOG_LEVEL")
+                .parse()
+                .unwrap_or(tracing::Level::INFO),
+        }
+    }
+}
+
 /// A variable that is missing or malformed. Its value is not kept.
 #[derive(Debug, thiserror::Error)]
 #[error("{name} {problem}; it should be {expected}")]

@@ -17,6 +17,7 @@ pub mod config;
 pub mod database;
 pub mod error;
 pub mod http;
+mod log;
 pub mod quote;
 mod serve;
 

@@ -3,14 +3,15 @@
 use std::process::ExitCode;
 
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use lambda_http::{Body, Request, Response, tracing};
+use lambda_http::{Body, Request, Response};
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::clerk::Clerk;
-use crate::config::Config;
+use crate::config::{Config, LogSettings};
 use crate::database::Database;
 use crate::error::Error;
 use crate::http::{event, respond};
+use crate::log;
 
 /// What a handler works with, made once for each execution environment.
 pub struct App {
@@ -51,7 +52,7 @@ where
     H: AsyncFn(&App, &Request) -> Result<Response<Body>, Error>,
     P: Fn(&Failed<'_>) -> Response<Body>,
 {
-    tracing::init_default_subscriber();
+    log::start(&LogSettings::from_env());
     let config = match Config::from_env() {
         Ok(config) => config,
         Err(invalid) => return fail(&invalid.to_string()),
@@ -92,7 +93,7 @@ where
         Err(unreadable) => Err(unreadable),
     };
     let response = result.unwrap_or_else(|error| {
-        log(&error);
+        log_failure(&error);
         error_page(&Failed {
             app,
             request,
@@ -104,7 +105,7 @@ where
 }
 
 /// Logs what is not the client's doing, once.
-fn log(error: &Error) {
+fn log_failure(error: &Error) {
     if error.status().is_server_error() {
         match std::error::Error::source(error) {
             Some(cause) => tracing::error!("{error}: {cause}"),

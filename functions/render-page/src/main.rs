@@ -6,7 +6,7 @@ mod routes;
 use std::process::ExitCode;
 
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Request, Response, tracing};
+use lambda_http::{Body, Request, Response};
 use shared::clerk::{Decision, Session, State};
 use shared::http::{draft, redirect, set_cookie};
 use shared::{App, Error, quote};

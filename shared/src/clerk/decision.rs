@@ -204,3 +204,333 @@ impl Visit<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{
+        DEVELOPMENT, ISSUER, Issuer, NOW, NOW_MS, PRODUCTION, claims, header, instance, keys,
+        page_load, session, with, without,
+    };
+    use super::*;
+
+    fn decide(key: &str, request: &RequestView<'_>) -> Decision {
+        authenticate(&instance(key), &keys(), request, NOW_MS)
+    }
+
+    fn with_cookies(key: &str, cookie: &str) -> Decision {
+        let request = RequestView {
+            cookie: Some(cookie),
+            ..page_load()
+        };
+        decide(key, &request)
+    }
+
+    fn with_header(key: &str, token: &str) -> Decision {
+        let authorization = format!("Bearer {token}");
+        let request = RequestView {
+            authorization: Some(&authorization),
+            ..page_load()
+        };
+        decide(key, &request)
+    }
+
+    fn signed_in_as(decision: &Decision) -> Option<&str> {
+        match &decision.state {
+            State::SignedIn(session) => Some(session.user.as_str()),
+            State::SignedOut { .. } | State::Handshake(_) | State::UnreadableHandshake => None,
+        }
+    }
+
+    fn assert_signed_out(decision: &Decision, expected: Reason) {
+        let state = State::SignedOut {
+            reason: expected,
+            loop_stopped: false,
+        };
+        assert_eq!(decision.state, state);
+        assert!(decision.location.is_none() && decision.set_cookie.is_empty());
+    }
+
+    fn assert_handshake(decision: &Decision, expected: Reason) {
+        assert_eq!(decision.state, State::Handshake(expected));
+        assert!(decision.location.is_some());
+        assert_eq!(decision.set_cookie.len(), 1);
+    }
+
+    #[test]
+    fn row_0_a_header_token_is_all_that_counts() {
+        let good = session(&claims());
+        let signed_in = with_header(DEVELOPMENT, &good);
+        assert_eq!(signed_in_as(&signed_in), Some("user_1"));
+        assert!(signed_in.location.is_none() && signed_in.set_cookie.is_empty());
+
+        // Neither a good cookie nor a handshake helps a bad header token; row 15
+        // and the last sign-in play no part.
+        let handshake = ISSUER.token(&header(), &serde_json::json!({ "handshake": [] }));
+        let cookie = format!("__session={good}; __client_uat=1; __clerk_handshake={handshake}");
+        let request = RequestView {
+            authorization: Some("Bearer bad"),
+            cookie: Some(&cookie),
+            ..page_load()
+        };
+        assert_signed_out(&decide(PRODUCTION, &request), Reason::TokenInvalid);
+        let authorization = format!("Bearer {good}");
+        let cookie = format!("__client_uat={}", NOW + 1_000);
+        let request = RequestView {
+            authorization: Some(&authorization),
+            cookie: Some(&cookie),
+            referer: Some("https://search.example/"),
+            ..page_load()
+        };
+        assert_eq!(signed_in_as(&decide(PRODUCTION, &request)), Some("user_1"));
+    }
+
+    #[test]
+    fn another_scheme_leaves_it_to_the_cookies() {
+        let cookie = format!("__session={}; __client_uat=1", session(&claims()));
+        let request = RequestView {
+            authorization: Some("Basic dXNlcg=="),
+            cookie: Some(&cookie),
+            ..page_load()
+        };
+        assert_eq!(signed_in_as(&decide(PRODUCTION, &request)), Some("user_1"));
+    }
+
+    #[test]
+    fn a_header_token_with_a_wrong_time_is_worth_a_handshake() {
+        for (name, seconds, reason) in [
+            ("exp", NOW - 5, Reason::SessionTokenExpired),
+            ("nbf", NOW + 6, Reason::SessionTokenNbf),
+            ("iat", NOW + 6, Reason::SessionTokenIatInTheFuture),
+        ] {
+            let token = session(&with(claims(), name, seconds));
+            assert_handshake(&with_header(PRODUCTION, &token), reason);
+        }
+    }
+
+    #[test]
+    fn a_header_token_that_is_not_one_of_ours_is_signed_out() {
+        for (token, reason) in [
+            ("a.b".to_owned(), Reason::TokenInvalid),
+            ("oat_opaque".to_owned(), Reason::TokenInvalid),
+            (
+                ISSUER.token(&with(header(), "cat", "cl_B7d4PD222AAA"), &claims()),
+                Reason::TokenTypeMismatch,
+            ),
+            (
+                Issuer::new().token(&header(), &claims()),
+                Reason::TokenInvalidSignature,
+            ),
+            (
+                session(&without(claims(), "azp")),
+                Reason::TokenInvalidAuthorizedParties,
+            ),
+        ] {
+            assert_signed_out(&with_header(PRODUCTION, &token), reason);
+        }
+    }
+
+    #[test]
+    fn row_4_a_browser_token_in_the_query_is_taken_over_in_development() {
+        let cookie = format!(
+            "__session={}; __client_uat=1; __clerk_db_jwt=d",
+            session(&claims())
+        );
+        for target in [
+            "/?__clerk_db_jwt=d",
+            "/?__clerk_db_jwt=",
+            "/?a&__clerk_db_jwt",
+        ] {
+            let request = RequestView {
+                target,
+                cookie: Some(&cookie),
+                ..page_load()
+            };
+            let development = decide(DEVELOPMENT, &request);
+            assert_handshake(&development, Reason::DevBrowserSync);
+            assert_eq!(signed_in_as(&decide(PRODUCTION, &request)), Some("user_1"));
+        }
+    }
+
+    #[test]
+    fn row_5_a_development_instance_must_know_the_browser() {
+        let token = session(&claims());
+        let missing = Reason::DevBrowserMissing;
+        assert_handshake(&with_cookies(DEVELOPMENT, ""), missing);
+        let unknown = format!("__session_MWTw9P_R={token}; __client_uat_MWTw9P_R=1");
+        assert_handshake(&with_cookies(DEVELOPMENT, &unknown), missing);
+        let known = format!("{unknown}; __clerk_db_jwt_MWTw9P_R=d");
+        let decision = with_cookies(DEVELOPMENT, &known);
+        assert_eq!(signed_in_as(&decision), Some("user_1"));
+        assert_eq!(signed_in_as(&with_session(&token, 1)), Some("user_1"));
+    }
+
+    #[test]
+    fn rows_6_to_8_session_and_sign_in_must_both_be_there() {
+        let token = session(&claims());
+        let session = format!("__session={token}");
+        let without_uat = Reason::SessionTokenButNoClientUat;
+        for nobody in ["", "__client_uat=0", "__client_uat=x", "__session="] {
+            let decision = with_cookies(PRODUCTION, nobody);
+            assert_signed_out(&decision, Reason::SessionTokenAndUatMissing);
+        }
+        assert_handshake(&with_cookies(PRODUCTION, &session), without_uat);
+        let signed_out = format!("{session}; __client_uat=0");
+        assert_handshake(&with_cookies(PRODUCTION, &signed_out), without_uat);
+        let no_session = with_cookies(PRODUCTION, "__client_uat=1");
+        assert_handshake(&no_session, Reason::ClientUatButNoSessionToken);
+    }
+
+    /// The decision about a session cookie of a browser that signed in at `uat`.
+    fn with_session(token: &str, uat: i64) -> Decision {
+        with_cookies(
+            PRODUCTION,
+            &format!("__session={token}; __client_uat={uat}"),
+        )
+    }
+
+    #[test]
+    fn rows_9_and_10_a_session_is_a_session_token() {
+        assert_signed_out(&with_session("no-token", 1), Reason::TokenInvalid);
+        // The class comes before the date and before the signature.
+        let template = with(header(), "cat", "cl_B7d4PD222AAA");
+        let token = Issuer::new().token(&template, &claims());
+        assert_signed_out(&with_session(&token, NOW), Reason::TokenTypeMismatch);
+    }
+
+    #[test]
+    fn row_11_a_session_from_before_the_sign_in_is_old() {
+        let issued = NOW - 10;
+        let token = session(&claims());
+        let old = Reason::SessionTokenIatBeforeClientUat;
+        assert_eq!(signed_in_as(&with_session(&token, issued)), Some("user_1"));
+        assert_handshake(&with_session(&token, issued + 1), old);
+        let undated = session(&without(claims(), "iat"));
+        assert_eq!(signed_in_as(&with_session(&undated, NOW)), Some("user_1"));
+        // Before the signature and the times: a forged one is asked for again.
+        let forged = Issuer::new().token(&header(), &with(claims(), "exp", 1));
+        assert_handshake(&with_session(&forged, NOW), old);
+    }
+
+    #[test]
+    fn rows_12_and_13_a_wrong_time_is_worth_a_handshake() {
+        for (name, seconds, reason) in [
+            ("exp", NOW - 5, Reason::SessionTokenExpired),
+            ("nbf", NOW + 6, Reason::SessionTokenNbf),
+            ("iat", NOW + 6, Reason::SessionTokenIatInTheFuture),
+        ] {
+            let token = session(&with(claims(), name, seconds));
+            assert_handshake(&with_session(&token, 1), reason);
+        }
+    }
+
+    #[test]
+    fn row_12_says_why_nothing_was_refreshed() {
+        let token = session(&with(claims(), "exp", NOW - 5));
+        let cookie = format!("__session={token}; __client_uat=1; __refresh_MWTw9P_R=r");
+        for (method, reason) in [
+            ("GET", Reason::SessionTokenExpired),
+            ("POST", Reason::SessionTokenExpiredNonGet),
+            ("HEAD", Reason::SessionTokenExpiredNonGet),
+        ] {
+            let request = RequestView {
+                method,
+                cookie: Some(&cookie),
+                sec_fetch_dest: Some("empty"),
+                ..page_load()
+            };
+            assert_signed_out(&decide(PRODUCTION, &request), reason);
+        }
+    }
+
+    #[test]
+    fn row_14_a_session_that_cannot_be_believed_is_signed_out() {
+        for (token, reason) in [
+            (
+                Issuer::new().token(&header(), &claims()),
+                Reason::TokenInvalidSignature,
+            ),
+            (
+                ISSUER.token(&with(header(), "alg", "none"), &claims()),
+                Reason::TokenInvalidAlgorithm,
+            ),
+            (
+                session(&with(claims(), "azp", "https://evil.example")),
+                Reason::TokenInvalidAuthorizedParties,
+            ),
+            (
+                session(&without(claims(), "exp")),
+                Reason::TokenVerificationFailed,
+            ),
+        ] {
+            assert_signed_out(&with_session(&token, 1), reason);
+        }
+        let issued_elsewhere = with(claims(), "iss", "https://evil.example");
+        let cookie = format!(
+            "__session_{0}={1}; __client_uat_{0}=1",
+            instance(PRODUCTION).publishable_key.cookie_suffix(),
+            session(&issued_elsewhere)
+        );
+        let decision = with_cookies(PRODUCTION, &cookie);
+        assert_signed_out(&decision, Reason::TokenInvalidIssuer);
+    }
+
+    #[test]
+    fn row_15_a_signed_in_visitor_from_another_site_is_looked_up_once() {
+        let cookie = format!("__session={}; __client_uat=1", session(&claims()));
+        let referred = RequestView {
+            cookie: Some(&cookie),
+            referer: Some("https://search.example/"),
+            ..page_load()
+        };
+        let sync = Reason::PrimaryDomainCrossOriginSync;
+        assert_handshake(&decide(PRODUCTION, &referred), sync);
+        let counted = format!("{cookie}; __clerk_redirect_count=1");
+        let again = RequestView {
+            cookie: Some(&counted),
+            ..referred
+        };
+        assert_eq!(signed_in_as(&decide(PRODUCTION, &again)), Some("user_1"));
+        // Only a session that verifies is worth it.
+        let forged = Issuer::new().token(&header(), &claims());
+        let forged = format!("__session={forged}; __client_uat=1");
+        let request = RequestView {
+            cookie: Some(&forged),
+            ..referred
+        };
+        let decision = decide(PRODUCTION, &request);
+        assert_signed_out(&decision, Reason::TokenInvalidSignature);
+    }
+
+    #[test]
+    fn row_16_a_session_that_verifies_is_signed_in_and_changes_nothing() {
+        let decision = with_session(&session(&claims()), 1);
+        assert_eq!(signed_in_as(&decision), Some("user_1"));
+        assert!(decision.location.is_none() && decision.set_cookie.is_empty());
+    }
+
+    #[test]
+    fn a_pending_session_is_signed_out() {
+        let token = session(&with(claims(), "sts", "pending"));
+        assert_signed_out(&with_header(PRODUCTION, &token), Reason::SessionPending);
+        assert_signed_out(&with_session(&token, 1), Reason::SessionPending);
+        assert_eq!(Reason::SessionPending.to_string(), "session-pending");
+    }
+
+    #[test]
+    fn a_pending_session_keeps_what_the_handshake_brought() {
+        let token = session(&with(claims(), "sts", "pending"));
+        let directives = serde_json::json!([format!("__session={token}")]);
+        let handshake = ISSUER.token(&header(), &serde_json::json!({ "handshake": directives }));
+        let decision = with_cookies(DEVELOPMENT, &format!("__clerk_handshake={handshake}"));
+        let state = State::SignedOut {
+            reason: Reason::SessionPending,
+            loop_stopped: false,
+        };
+        assert_eq!(decision.state, state);
+        assert_eq!(serde_json::json!(decision.set_cookie), directives);
+        assert_eq!(
+            decision.location.as_deref(),
+            Some("https://www.example.com/")
+        );
+    }
+}

@@ -190,3 +190,427 @@ fn session_of(directives: &[String]) -> Option<String> {
     let value = directive.split('=').nth(1)?.split(';').next()?;
     (!value.is_empty()).then(|| value.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{
+        DEVELOPMENT, ISSUER, Issuer, NOW, NOW_MS, ORIGIN, PRODUCTION, claims, header, instance,
+        keys, page_load, session, with, without,
+    };
+    use super::super::{Decision, Instance, State, authenticate};
+    use super::*;
+
+    fn decide(key: &str, request: &RequestView<'_>) -> Decision {
+        authenticate(&instance(key), &keys(), request, NOW_MS)
+    }
+
+    /// Signed in elsewhere, no session here: what a handshake is for.
+    fn waiting() -> RequestView<'static> {
+        RequestView {
+            cookie: Some("__client_uat=1"),
+            ..page_load()
+        }
+    }
+
+    fn is_redirected(request: &RequestView<'_>) -> bool {
+        let decision = decide(PRODUCTION, request);
+        let reason = Reason::ClientUatButNoSessionToken;
+        let redirected = decision.state == State::Handshake(reason);
+        if !redirected {
+            assert_eq!(
+                decision.state,
+                State::SignedOut {
+                    reason,
+                    loop_stopped: false
+                }
+            );
+        }
+        assert_eq!(decision.location.is_some(), redirected);
+        assert_eq!(decision.set_cookie.is_empty(), !redirected);
+        redirected
+    }
+
+    #[test]
+    fn only_page_loads_are_redirected() {
+        let html = Some("text/html,application/xhtml+xml");
+        for (sec_fetch_dest, accept, redirected) in [
+            (Some("document"), None, true),
+            (Some("iframe"), Some("*/*"), true),
+            (Some("Document"), html, false),
+            (Some("empty"), html, false),
+            (Some("image"), html, false),
+            (None, html, true),
+            (Some(""), html, true),
+            (None, Some("Text/html"), false),
+            (None, Some("*/*, text/html"), false),
+            (None, Some(""), false),
+            (None, None, false),
+            (Some(""), None, false),
+        ] {
+            let request = RequestView {
+                sec_fetch_dest,
+                accept,
+                ..waiting()
+            };
+            assert_eq!(is_redirected(&request), redirected, "{request:?}");
+            for method in ["HEAD", "POST", "OPTIONS", "get"] {
+                assert!(!is_redirected(&RequestView { method, ..request }));
+            }
+        }
+    }
+
+    #[test]
+    fn three_redirects_in_a_row_are_enough() {
+        for (count, next) in [
+            ("0", Some(1)),
+            ("1", Some(2)),
+            ("2", Some(3)),
+            ("3", None),
+            ("4", None),
+            ("18446744073709551615", None),
+            ("18446744073709551616", Some(1)),
+            ("-3", Some(1)),
+            ("3x", Some(1)),
+            ("", Some(1)),
+        ] {
+            let cookie = format!("__client_uat=1; __clerk_redirect_count={count}");
+            let request = RequestView {
+                cookie: Some(&cookie),
+                ..waiting()
+            };
+            let decision = decide(PRODUCTION, &request);
+            let reason = Reason::ClientUatButNoSessionToken;
+            let counter = next.map(|next| {
+                format!("__clerk_redirect_count={next}; SameSite=Lax; HttpOnly; Max-Age=2")
+            });
+            let state = match next {
+                Some(_) => State::Handshake(reason),
+                None => State::SignedOut {
+                    reason,
+                    loop_stopped: true,
+                },
+            };
+            assert_eq!(decision.state, state, "{count}");
+            assert_eq!(decision.location.is_some(), next.is_some());
+            assert_eq!(decision.set_cookie, Vec::from_iter(counter));
+        }
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_redirected_is_no_loop() {
+        let request = RequestView {
+            method: "POST",
+            cookie: Some("__client_uat=1; __clerk_redirect_count=3"),
+            ..waiting()
+        };
+        let state = State::SignedOut {
+            reason: Reason::ClientUatButNoSessionToken,
+            loop_stopped: false,
+        };
+        assert_eq!(decide(PRODUCTION, &request).state, state);
+    }
+
+    fn redirect(key: &str, request: &RequestView<'_>) -> String {
+        decide(key, request).location.unwrap()
+    }
+
+    #[test]
+    fn the_way_out_names_the_way_back_and_the_reason() {
+        let request = RequestView {
+            target: "/a b?x=y z&__dev_session=1&__clerk_help=1",
+            ..waiting()
+        };
+        assert_eq!(
+            redirect(PRODUCTION, &request),
+            "https://clerk.example.com/v1/client/handshake\
+             ?redirect_url=https%3A%2F%2Fwww.example.com%2Fa+b%3Fx%3Dy%2Bz%26__clerk_help%3D1\
+             &__clerk_api_version=2026-05-12&suffixed_cookies=false\
+             &__clerk_hs_reason=client-uat-but-no-session-token"
+        );
+    }
+
+    #[test]
+    fn the_way_out_carries_the_session_and_in_development_the_browser() {
+        let request = |cookie| RequestView {
+            cookie: Some(cookie),
+            ..waiting()
+        };
+        let development = redirect(
+            DEVELOPMENT,
+            &request(
+                "__session_MWTw9P_R=a/b; __client_uat_MWTw9P_R=0; __clerk_db_jwt_MWTw9P_R=dvb; __client_uat=0",
+            ),
+        );
+        assert!(
+            development
+                .starts_with("https://happy-hippo-1.clerk.accounts.dev/v1/client/handshake?")
+        );
+        assert!(development.ends_with(
+            "&suffixed_cookies=true&__clerk_hs_reason=session-token-but-no-client-uat\
+             &__session=a%2Fb&__clerk_db_jwt=dvb"
+        ));
+        let production = redirect(PRODUCTION, &request("__session=a; __clerk_db_jwt=dvb"));
+        assert!(production.ends_with("-no-client-uat&__session=a"));
+    }
+
+    #[test]
+    fn the_way_out_carries_the_header_token() {
+        let expired = session(&with(claims(), "exp", NOW - 5));
+        let authorization = format!("Bearer {expired}");
+        let request = RequestView {
+            authorization: Some(&authorization),
+            ..page_load()
+        };
+        let location = redirect(PRODUCTION, &request);
+        assert!(location.ends_with(&format!("&__session={expired}")));
+
+        let request = RequestView {
+            cookie: Some("__session=cookie"),
+            ..request
+        };
+        assert!(redirect(PRODUCTION, &request).ends_with("&__session=cookie"));
+    }
+
+    #[test]
+    fn a_proxy_stands_for_the_frontend_api() {
+        for (proxy, base) in [
+            ("/__clerk", "https://www.example.com/__clerk"),
+            ("https://proxy.example/c/", "https://proxy.example/c"),
+        ] {
+            let instance = Instance {
+                proxy_url: Some(proxy.to_owned()),
+                ..instance(PRODUCTION)
+            };
+            let decision = authenticate(&instance, &keys(), &waiting(), NOW_MS);
+            let location = decision.location.unwrap();
+            assert!(location.starts_with(&format!("{base}/v1/client/handshake?")));
+        }
+    }
+
+    fn handshake_token(header: &Value, directives: &Value) -> String {
+        ISSUER.token(header, &json!({ "handshake": directives }))
+    }
+
+    fn bringing(session: &str) -> String {
+        handshake_token(&header(), &json!([format!("__session={session}; Path=/")]))
+    }
+
+    /// The decision about a page load that a handshake comes back with.
+    fn returned(key: &str, handshake: &str) -> Decision {
+        let target = format!("/a?b=c&__clerk_handshake={handshake}&__clerk_help=1");
+        let request = RequestView {
+            target: &target,
+            ..page_load()
+        };
+        decide(key, &request)
+    }
+
+    fn is_signed_in(decision: &Decision) -> bool {
+        matches!(decision.state, State::SignedIn(_))
+    }
+
+    /// Decided as if the handshake had not been there.
+    fn assert_ignored(key: &str, handshake: &str) {
+        let decision = returned(key, handshake);
+        if key == DEVELOPMENT {
+            let state = State::Handshake(Reason::DevBrowserMissing);
+            assert_eq!(decision.state, state);
+            assert_eq!(decision.set_cookie.len(), 1);
+            assert!(decision.set_cookie[0].starts_with("__clerk_redirect_count=1;"));
+        } else {
+            let reason = Reason::SessionTokenAndUatMissing;
+            let state = State::SignedOut {
+                reason,
+                loop_stopped: false,
+            };
+            assert_eq!(decision.state, state);
+            assert!(decision.set_cookie.is_empty() && decision.location.is_none());
+        }
+    }
+
+    #[test]
+    fn a_session_that_verifies_is_signed_in_with_all_directives() {
+        let session_cookie = format!("__session={}; Path=/; Secure", session(&claims()));
+        let directives = json!(["a=b; Path=/", session_cookie, "a=b; Path=/"]);
+        let token = handshake_token(&header(), &directives);
+        for key in [PRODUCTION, DEVELOPMENT] {
+            let decision = returned(key, &token);
+            assert!(is_signed_in(&decision));
+            assert_eq!(json!(decision.set_cookie), directives);
+        }
+    }
+
+    #[test]
+    fn only_development_returns_to_the_bare_url() {
+        let token = bringing(&session(&claims()));
+        assert_eq!(returned(PRODUCTION, &token).location, None);
+        let location = returned(DEVELOPMENT, &token).location;
+        assert_eq!(location.as_deref(), Some("https://www.example.com/a?b=c"));
+
+        let target = format!(
+            "/?__clerk_handshake={token}&__clerk_db_jwt=d&__clerk_handshake_nonce=n&__dev_session=s"
+        );
+        let request = RequestView {
+            target: &target,
+            ..page_load()
+        };
+        let location = decide(DEVELOPMENT, &request).location;
+        let expected = format!("{ORIGIN}/?__dev_session=s");
+        assert_eq!(location, Some(expected));
+    }
+
+    #[test]
+    fn a_handshake_is_taken_whatever_the_method_and_from_a_cookie_too() {
+        let cookie = format!("__clerk_handshake={}", bringing(&session(&claims())));
+        for method in ["GET", "POST"] {
+            let request = RequestView {
+                method,
+                cookie: Some(&cookie),
+                sec_fetch_dest: None,
+                ..page_load()
+            };
+            for key in [PRODUCTION, DEVELOPMENT] {
+                let decision = decide(key, &request);
+                assert!(is_signed_in(&decision));
+                assert_eq!(decision.set_cookie.len(), 1);
+            }
+        }
+    }
+
+    #[test]
+    fn no_session_is_signed_out_with_all_directives() {
+        for directives in [
+            json!([]),
+            json!(["__client_uat=0; Path=/", "a=b"]),
+            json!(["__session=; Path=/; Max-Age=0"]),
+            json!(["__session"]),
+            json!(["__session=one; Path=/", "__session_MWTw9P_R=; Path=/"]),
+        ] {
+            let token = handshake_token(&header(), &directives);
+            for key in [PRODUCTION, DEVELOPMENT] {
+                let decision = returned(key, &token);
+                let reason = Reason::SessionTokenMissing;
+                let state = State::SignedOut {
+                    reason,
+                    loop_stopped: false,
+                };
+                assert_eq!(decision.state, state, "{directives}");
+                assert_eq!(json!(decision.set_cookie), directives);
+                assert_eq!(decision.location.is_some(), key == DEVELOPMENT);
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_session_directive_counts_and_ends_at_a_second_equals_sign() {
+        let session_of = |directives: &[&str]| {
+            let directives: Vec<String> = directives.iter().map(|&text| text.to_owned()).collect();
+            super::session_of(&directives)
+        };
+        let found = |directives: &[&str], session: &str| {
+            assert_eq!(session_of(directives).as_deref(), Some(session));
+        };
+        found(&["__session=a; Path=/"], "a");
+        found(&["__session=a", "__session_x=b; Secure"], "b");
+        found(&["__session_x=b", "__session=a", "c=d"], "a");
+        found(&["__session=a=b=="], "a");
+        found(&["__sessionx=a"], "a");
+        assert_eq!(
+            session_of(&[" __session=a", "__client=b", "x__session=c"]),
+            None
+        );
+        assert_eq!(session_of(&["__session=;a"]), None);
+    }
+
+    #[test]
+    fn a_session_that_does_not_verify_is_passed_over() {
+        for bad in [
+            session(&with(claims(), "azp", "https://evil.example")),
+            session(&with(claims(), "iss", "https://evil.example")),
+            session(&without(claims(), "sub")),
+            Issuer::new().token(&header(), &claims()),
+            ISSUER.token(&with(header(), "cat", "cl_B7d4PD222AAA"), &claims()),
+            "no-token".to_owned(),
+        ] {
+            for key in [PRODUCTION, DEVELOPMENT] {
+                assert_ignored(key, &bringing(&bad));
+            }
+        }
+    }
+
+    #[test]
+    fn development_forgives_a_clock_that_is_a_day_off() {
+        const DAY: i64 = 86_400;
+        let timed = |name, seconds: i64| bringing(&session(&with(claims(), name, seconds)));
+        for (name, forgiven, refused) in [
+            ("exp", NOW - DAY + 1, NOW - DAY),
+            ("nbf", NOW + DAY, NOW + DAY + 1),
+            ("iat", NOW + DAY, NOW + DAY + 1),
+        ] {
+            assert!(is_signed_in(&returned(DEVELOPMENT, &timed(name, forgiven))));
+            assert_ignored(DEVELOPMENT, &timed(name, refused));
+            assert_ignored(PRODUCTION, &timed(name, forgiven));
+        }
+        // The second look checks the rest again.
+        let stale = with(claims(), "exp", NOW - 60);
+        let foreign = session(&with(stale, "azp", "https://evil.example"));
+        assert_ignored(DEVELOPMENT, &bringing(&foreign));
+    }
+
+    #[test]
+    fn a_handshake_token_has_no_times_to_check() {
+        let mut claims_of_handshake = with(claims(), "exp", 1);
+        claims_of_handshake["nbf"] = json!(NOW + 1_000);
+        claims_of_handshake["handshake"] = json!([format!("__session={}", session(&claims()))]);
+        let token = session(&claims_of_handshake);
+        assert!(is_signed_in(&returned(PRODUCTION, &token)));
+    }
+
+    #[test]
+    fn an_unreadable_handshake_is_an_error_in_development_alone() {
+        let directives = json!([format!("__session={}", session(&claims()))]);
+        let forged = json!({ "handshake": directives });
+        for bad in [
+            "no-token".to_owned(),
+            Issuer::new().token(&header(), &forged),
+            handshake_token(&with(header(), "cat", "cl_B7d4PD222AAA"), &directives),
+            handshake_token(&with(header(), "typ", "at+jwt"), &directives),
+            handshake_token(&with(header(), "alg", "RS512"), &directives),
+        ] {
+            let decision = returned(DEVELOPMENT, &bad);
+            assert_eq!(decision.state, State::UnreadableHandshake);
+            assert!(decision.set_cookie.is_empty() && decision.location.is_none());
+            assert_ignored(PRODUCTION, &bad);
+        }
+    }
+
+    #[test]
+    fn a_directive_that_is_no_header_keeps_all_of_them_back() {
+        let session_cookie = format!("__session={}", session(&claims()));
+        for bad in [
+            json!("a=b\r\nSet-Cookie: c=d"),
+            json!("a=b\nc"),
+            json!("a=b\r"),
+            json!("a=\0"),
+            json!("a=\u{1f}"),
+            json!("a=\u{7f}"),
+            json!("a=\u{85}"),
+            json!("a=é"),
+            json!(null),
+            json!(1),
+            json!(["a=b"]),
+        ] {
+            for directives in [json!([session_cookie, bad]), json!([bad, session_cookie])] {
+                let token = handshake_token(&header(), &directives);
+                for key in [PRODUCTION, DEVELOPMENT] {
+                    assert_ignored(key, &token);
+                }
+            }
+        }
+        let fine = json!(["a=\t !~", session_cookie]);
+        let decision = returned(PRODUCTION, &handshake_token(&header(), &fine));
+        assert_eq!(json!(decision.set_cookie), fine);
+    }
+}

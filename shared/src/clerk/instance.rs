@@ -81,3 +81,58 @@ impl Keys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{
+        DEVELOPMENT, ISSUER, PRODUCTION, claims, header, instance, keys, with, without,
+    };
+    use super::*;
+
+    #[test]
+    fn a_proxy_replaces_the_frontend_api() {
+        let base = |proxy_url: Option<&str>| {
+            let instance = Instance {
+                proxy_url: proxy_url.map(str::to_owned),
+                ..instance(PRODUCTION)
+            };
+            instance.frontend_api("https://www.example.com")
+        };
+        assert_eq!(base(None), "https://clerk.example.com");
+        assert_eq!(base(Some("/__clerk/")), "https://www.example.com/__clerk");
+        assert_eq!(base(Some("https://a.example/b")), "https://a.example/b");
+        assert_eq!(base(Some("https://a.example/b//")), "https://a.example/b");
+    }
+
+    #[test]
+    fn listed_parties_replace_the_public_origin() {
+        let listed = |parties: &[&str]| {
+            let parties = parties.iter().map(|&party| party.to_owned()).collect();
+            let instance = Instance {
+                authorized_parties: AuthorizedParties::Listed(parties),
+                ..instance(DEVELOPMENT)
+            };
+            let rules = instance.rules("https://www.example.com", 0);
+            rules.authorized_parties.into_owned()
+        };
+        assert!(listed(&[]).is_empty());
+        assert_eq!(listed(&["https://a.example"]), ["https://a.example"]);
+    }
+
+    #[test]
+    fn a_configured_key_is_every_tokens_key_and_one_of_a_set_has_its_id() {
+        let Keys::Configured(key) = keys() else {
+            unreachable!("the tests configure one");
+        };
+        let set = Keys::Set(HashMap::from([("ins_1".to_owned(), key)]));
+        let finds = |keys: &Keys, header: &serde_json::Value| {
+            let token = ISSUER.token(header, &claims());
+            keys.of(&Token::decode(&token).unwrap()).is_some()
+        };
+        let without_id = without(header(), "kid");
+        let other = with(header(), "kid", "ins_2");
+        assert!(finds(&set, &header()));
+        assert!(!finds(&set, &other) && !finds(&set, &without_id));
+        assert!(finds(&keys(), &other) && finds(&keys(), &without_id));
+    }
+}

@@ -119,3 +119,90 @@ impl std::fmt::Display for Reason {
         formatter.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every reason, its name in the SDK, and whether it needs an explanation
+    /// instead of another sign-in.
+    const ALL: [(Reason, &str, bool); 21] = [
+        (Reason::DevBrowserMissing, "dev-browser-missing", false),
+        (Reason::DevBrowserSync, "dev-browser-sync", false),
+        (
+            Reason::SessionTokenAndUatMissing,
+            "session-token-and-uat-missing",
+            false,
+        ),
+        (
+            Reason::SessionTokenButNoClientUat,
+            "session-token-but-no-client-uat",
+            false,
+        ),
+        (
+            Reason::ClientUatButNoSessionToken,
+            "client-uat-but-no-session-token",
+            false,
+        ),
+        (
+            Reason::SessionTokenIatBeforeClientUat,
+            "session-token-iat-before-client-uat",
+            false,
+        ),
+        (Reason::SessionTokenMissing, "session-token-missing", false),
+        (
+            Reason::SessionTokenExpired,
+            "session-token-expired-refresh-non-eligible-no-refresh-cookie",
+            false,
+        ),
+        (
+            Reason::SessionTokenExpiredNonGet,
+            "session-token-expired-refresh-non-eligible-non-get",
+            false,
+        ),
+        (Reason::SessionTokenNbf, "session-token-nbf", false),
+        (
+            Reason::SessionTokenIatInTheFuture,
+            "session-token-iat-in-the-future",
+            false,
+        ),
+        (Reason::SessionPending, "session-pending", false),
+        (
+            Reason::PrimaryDomainCrossOriginSync,
+            "primary-domain-cross-origin-sync",
+            false,
+        ),
+        (Reason::TokenInvalid, "token-invalid", true),
+        (
+            Reason::TokenInvalidAlgorithm,
+            "token-invalid-algorithm",
+            true,
+        ),
+        (
+            Reason::TokenInvalidSignature,
+            "token-invalid-signature",
+            true,
+        ),
+        (
+            Reason::TokenInvalidAuthorizedParties,
+            "token-invalid-authorized-parties",
+            true,
+        ),
+        (Reason::TokenInvalidIssuer, "token-invalid-issuer", true),
+        (
+            Reason::TokenVerificationFailed,
+            "token-verification-failed",
+            true,
+        ),
+        (Reason::TokenTypeMismatch, "token-type-mismatch", true),
+        (Reason::JwkKidMismatch, "jwk-kid-mismatch", true),
+    ];
+
+    #[test]
+    fn reasons_have_the_names_of_the_sdk() {
+        for (reason, name, unverifiable) in ALL {
+            assert_eq!(reason.to_string(), name);
+            assert_eq!(reason.is_unverifiable(), unverifiable, "{name}");
+        }
+    }
+}

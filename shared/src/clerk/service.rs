@@ -157,3 +157,216 @@ fn now_ms() -> i64 {
         .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::Body;
+    use lambda_http::http::Request as Builder;
+    use lambda_http::http::request;
+    use serde_json::{Value, json};
+
+    use super::super::testing::{
+        DEVELOPMENT, ISSUER, NOW, ORIGIN, PRODUCTION, claims, instance, keys, session, with,
+    };
+    use super::*;
+    use crate::http::PublicOrigin;
+
+    fn clerk(publishable_key: &str) -> Clerk {
+        let Keys::Configured(key) = keys() else {
+            unreachable!("the tests configure one");
+        };
+        Clerk::new(instance(publishable_key), Some(key))
+    }
+
+    /// Claims that are valid now, by the clock on the wall.
+    fn fresh() -> Value {
+        let elapsed = now_ms() / 1000 - NOW;
+        let mut claims = claims();
+        for name in ["iat", "nbf", "exp"] {
+            claims[name] = json!(claims[name].as_i64().unwrap() + elapsed);
+        }
+        claims
+    }
+
+    fn to(method: &str) -> request::Builder {
+        let origin = PublicOrigin(ORIGIN.to_owned());
+        Builder::builder()
+            .method(method)
+            .uri("/api/quote?a=b")
+            .extension(origin)
+    }
+
+    fn cookie() -> String {
+        format!("__session={}; __client_uat=1", session(&fresh()))
+    }
+
+    async fn answer(request: request::Builder) -> Result<String, Error> {
+        let request = request.body(Body::Empty).unwrap();
+        let user = clerk(PRODUCTION).user(&request).await?;
+        Ok(user.as_str().to_owned())
+    }
+
+    fn is_foreign(answer: &Result<String, Error>) -> bool {
+        matches!(answer, Err(Error::CrossSite))
+    }
+
+    #[test]
+    fn a_decision_looks_at_these_parts_of_a_request() {
+        let request = to("PUT")
+            .header("authorization", "a")
+            .header("cookie", "b")
+            .header("accept", "c")
+            .header("sec-fetch-dest", "d")
+            .header("referer", "e")
+            .body(Body::Empty)
+            .unwrap();
+        let view = view(&request);
+        assert_eq!(view.method, "PUT");
+        assert_eq!(view.target, "/api/quote?a=b");
+        assert_eq!(view.origin, ORIGIN);
+        assert_eq!(view.authorization, Some("a"));
+        assert_eq!(view.cookie, Some("b"));
+        assert_eq!(view.accept, Some("c"));
+        assert_eq!(view.sec_fetch_dest, Some("d"));
+        assert_eq!(view.referer, Some("e"));
+    }
+
+    #[tokio::test]
+    async fn a_header_token_may_come_from_anywhere() {
+        let bearer = format!("Bearer {}", session(&fresh()));
+        for method in ["GET", "PUT", "DELETE"] {
+            let request = to(method)
+                .header("authorization", &bearer)
+                .header("sec-fetch-site", "cross-site");
+            assert_eq!(answer(request).await.unwrap(), "user_1");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_by_cookie_comes_from_a_page_of_ours() {
+        let sent = |method: &str| to(method).header("cookie", cookie());
+        assert_eq!(answer(sent("GET")).await.unwrap(), "user_1");
+        for method in ["PUT", "POST", "DELETE"] {
+            let own = sent(method).header("origin", ORIGIN);
+            assert_eq!(answer(own).await.unwrap(), "user_1");
+            let own = sent(method).header("sec-fetch-site", "same-origin");
+            assert_eq!(answer(own).await.unwrap(), "user_1");
+            assert!(is_foreign(&answer(sent(method)).await));
+            for site in ["same-site", "cross-site", "none"] {
+                let foreign = sent(method)
+                    .header("sec-fetch-site", site)
+                    .header("origin", ORIGIN);
+                assert!(is_foreign(&answer(foreign).await), "{site}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_from_elsewhere_is_told_first_that_nobody_is_signed_in() {
+        let request = to("PUT").header("origin", "https://evil.example");
+        assert!(matches!(
+            answer(request).await,
+            Err(Error::Unauthorized {
+                by_header: false,
+                ..
+            })
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_form_from_elsewhere_is_refused_whoever_sent_it() {
+        let form = to("POST")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", "https://evil.example");
+        assert!(is_foreign(&answer(form).await));
+    }
+
+    #[tokio::test]
+    async fn a_program_is_not_redirected() {
+        let page = to("GET").header("sec-fetch-dest", "document");
+        let waiting = page.header("cookie", "__client_uat=1");
+        assert!(matches!(
+            answer(waiting).await,
+            Err(Error::Unauthorized {
+                reason: Reason::ClientUatButNoSessionToken,
+                by_header: false,
+            })
+        ));
+        let stale = with(fresh(), "exp", NOW);
+        let bearer = format!("Bearer {}", session(&stale));
+        assert!(matches!(
+            answer(to("GET").header("authorization", bearer)).await,
+            Err(Error::Unauthorized {
+                reason: Reason::SessionTokenExpired,
+                by_header: true,
+            })
+        ));
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_handshake_is_an_invalid_token() {
+        let request = to("GET").header("cookie", "__clerk_handshake=bad");
+        let request = request.body(Body::Empty).unwrap();
+        assert!(matches!(
+            clerk(DEVELOPMENT).user(&request).await,
+            Err(Error::Unauthorized {
+                reason: Reason::TokenInvalid,
+                by_header: false,
+            })
+        ));
+    }
+
+    #[test]
+    fn a_lingering_handshake_of_production_is_ended_on_both_domains() {
+        let ended = |key: &str, cookie: &str| {
+            let request = to("GET")
+                .header("cookie", cookie)
+                .body(Body::Empty)
+                .unwrap();
+            clerk(key).ended_handshake(&request)
+        };
+        let cookie = "a=b; __clerk_handshake=token";
+        assert_eq!(
+            ended(PRODUCTION, cookie),
+            [
+                "__clerk_handshake=; Path=/; Max-Age=0; Secure; HttpOnly",
+                "__clerk_handshake=; Path=/; Max-Age=0; Secure; HttpOnly; Domain=example.com",
+            ]
+        );
+        assert!(ended(PRODUCTION, "a=b").is_empty());
+        assert!(ended(DEVELOPMENT, cookie).is_empty());
+    }
+
+    #[test]
+    fn the_sign_in_page_learns_the_way_back() {
+        let request = to("GET").body(Body::Empty).unwrap();
+        assert_eq!(
+            clerk(PRODUCTION).sign_in_location("https://a.example/", &request),
+            "https://a.example/?redirect_url=https%3A%2F%2Fwww.example.com%2Fapi%2Fquote%3Fa%3Db"
+        );
+    }
+
+    #[test]
+    fn the_keys_that_a_request_needs_are_those_of_its_tokens() {
+        let ids = |authorization: Option<&str>, target: &str, cookie: &str| {
+            let view = RequestView {
+                authorization,
+                target,
+                origin: ORIGIN,
+                cookie: Some(cookie),
+                ..RequestView::default()
+            };
+            clerk(PRODUCTION).key_ids(&view, 0)
+        };
+        let token = |id: &str| ISSUER.token(&json!({ "alg": "RS256", "kid": id }), &claims());
+        let [header, handshake, session] = ["h", "s", "c"].map(token);
+        let cookie = format!("__session={session}; __client_uat=1");
+        let target = format!("/?__clerk_handshake={handshake}");
+        let bearer = format!("Bearer {header}");
+        assert_eq!(ids(Some(&bearer), &target, &cookie), ["h"]);
+        assert_eq!(ids(None, &target, &cookie), ["s", "c"]);
+        assert_eq!(ids(None, "/", &cookie), ["c"]);
+        assert!(ids(None, "/", "__session=bad").is_empty());
+        assert!(ids(None, "/", &format!("__session={}", token("a b"))).is_empty());
+    }
+}

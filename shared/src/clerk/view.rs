@@ -172,3 +172,223 @@ fn is_development_portal(host: &str) -> bool {
             .is_some_and(|name| !name.ends_with(".clerk"))
     }) || (host.starts_with("accounts.") && legacy.iter().any(|suffix| host.ends_with(suffix)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{DEVELOPMENT, NOW_MS, PRODUCTION, instance, page_load};
+    use super::*;
+
+    #[test]
+    fn the_header_token_is_found_as_the_sdk_finds_it() {
+        let token = |authorization| {
+            let request = RequestView {
+                authorization,
+                ..page_load()
+            };
+            request.header_token()
+        };
+        for (value, expected) in [
+            ("Bearer tok", Some("tok")),
+            ("  Bearer tok  ", Some("tok")),
+            ("Bearer tok rest of it", Some("tok")),
+            ("tok", Some("tok")),
+            ("Bearer", Some("Bearer")),
+            ("Bearer  tok", Some("Bearer")),
+            ("Bearer\ttok", Some("Bearer\ttok")),
+            ("Basic dXNlcg==", None),
+            ("bearer tok", None),
+            ("BEARER tok", None),
+            ("Basic ", Some("Basic")),
+            ("Basic  x", None),
+            ("", None),
+            ("   ", None),
+        ] {
+            assert_eq!(token(Some(value)), expected, "{value:?}");
+        }
+        assert_eq!(token(None), None);
+    }
+
+    #[test]
+    fn the_public_url_loses_the_named_parameters() {
+        let url = |target| {
+            let request = RequestView {
+                target,
+                ..page_load()
+            };
+            request.url_without(&["x", "y"])
+        };
+        for (target, expected) in [
+            ("/", "/"),
+            ("/?", "/"),
+            ("/?x=1&y=2&x", "/"),
+            ("/a?b=c&x=1", "/a?b=c"),
+            ("/a?X=1&xx=2", "/a?X=1&xx=2"),
+            ("/a?%78=1", "/a"),
+            ("/a%20b/../c?d=%20&e", "/a%20b/../c?d=+&e="),
+            ("/a?b=~'()!*", "/a?b=%7E%27%28%29%21*"),
+            ("/a?b=c?d=e", "/a?b=c%3Fd%3De"),
+            ("//evil.example/?x=1", "//evil.example/"),
+            ("/a?b=%ff", "/a?b=%EF%BF%BD"),
+        ] {
+            let expected = format!("https://www.example.com{expected}");
+            assert_eq!(url(target), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_counts_from_its_first_value() {
+        let request = RequestView {
+            target: "/?a=1&a=2&b=&b=3&c",
+            ..page_load()
+        };
+        assert_eq!(request.parameter("a").as_deref(), Some("1"));
+        assert_eq!(request.parameter("b"), None);
+        assert_eq!(request.parameter("c"), None);
+        assert_eq!(request.parameter("d"), None);
+        assert!(request.has_parameter("a") && request.has_parameter("c"));
+        assert!(!request.has_parameter("d"));
+    }
+
+    #[test]
+    fn the_query_beats_the_cookies() {
+        let cookie = "__clerk_handshake=cookie; __clerk_db_jwt=cookie; __clerk_redirect_count=2";
+        let instance = instance(DEVELOPMENT);
+        for (target, expected) in [
+            ("/?__clerk_handshake=query&__clerk_db_jwt=query", "query"),
+            ("/?__clerk_handshake=&__clerk_db_jwt=", "cookie"),
+            ("/", "cookie"),
+        ] {
+            let request = RequestView {
+                target,
+                cookie: Some(cookie),
+                ..page_load()
+            };
+            let visit = Visit::new(&instance, &request, NOW_MS);
+            assert_eq!(visit.handshake.as_deref(), Some(expected));
+            assert_eq!(visit.dev_browser.as_deref(), Some(expected));
+            assert_eq!(visit.redirect_count, 2);
+        }
+        let request = page_load();
+        let visit = Visit::new(&instance, &request, NOW_MS);
+        assert!(visit.handshake.is_none() && visit.dev_browser.is_none());
+        assert_eq!(visit.redirect_count, 0);
+    }
+
+    fn comes_from(key: &str, request: &RequestView<'_>) -> bool {
+        Visit::new(&instance(key), request, NOW_MS).comes_from_another_site()
+    }
+
+    #[test]
+    fn a_link_on_another_origin_is_another_site() {
+        let referred = |referer| RequestView {
+            referer: Some(referer),
+            ..page_load()
+        };
+        for other in [
+            "https://search.example/?q=quotes",
+            "https://example.com/",
+            "http://www.example.com/",
+            "https://www.example.com:8443/",
+            "android-app://com.example/",
+            "about:blank",
+        ] {
+            assert!(comes_from(PRODUCTION, &referred(other)), "{other}");
+        }
+        for own in [
+            "https://www.example.com/a",
+            "https://www.example.com:443/",
+            "https://WWW.example.com/",
+            "not a url",
+            "/relative",
+            "",
+        ] {
+            assert!(!comes_from(PRODUCTION, &referred(own)), "{own}");
+        }
+        assert!(!comes_from(PRODUCTION, &page_load()));
+    }
+
+    #[test]
+    fn only_a_page_load_comes_from_another_site() {
+        let referred = RequestView {
+            referer: Some("https://search.example/"),
+            ..page_load()
+        };
+        assert!(comes_from(PRODUCTION, &referred));
+        for method in ["POST", "HEAD", "get"] {
+            let request = RequestView { method, ..referred };
+            assert!(!comes_from(PRODUCTION, &request));
+        }
+        for sec_fetch_dest in [None, Some(""), Some("iframe"), Some("empty")] {
+            let request = RequestView {
+                sec_fetch_dest,
+                ..referred
+            };
+            assert!(!comes_from(PRODUCTION, &request));
+        }
+    }
+
+    #[test]
+    fn clerks_own_pages_are_not_another_site() {
+        let from = |key, referer| {
+            let request = RequestView {
+                referer: Some(referer),
+                ..page_load()
+            };
+            comes_from(key, &request)
+        };
+        for own in [
+            "https://clerk.example.com/v1",
+            "http://clerk.example.com/",
+            "https://accounts.example.com/sign-in",
+        ] {
+            assert!(!from(PRODUCTION, own), "{own}");
+        }
+        for other in [
+            "http://accounts.example.com/",
+            "https://accounts.example.com:8443/",
+            "https://clerk.example.com:8443/",
+            "https://happy-hippo-1.accounts.dev/",
+        ] {
+            assert!(from(PRODUCTION, other), "{other}");
+        }
+        for portal in [
+            "https://happy-hippo-1.accounts.dev/",
+            "https://another.accounts.dev/",
+            "https://another.accountsstage.dev/",
+            "https://another.accounts.lclclerk.com/",
+            "https://accounts.another.lcl.dev/",
+            "https://accounts.another.lclstage.dev/",
+            "https://accounts.another.lclclerk.com/",
+            "https://happy-hippo-1.clerk.accounts.dev/",
+        ] {
+            assert!(!from(DEVELOPMENT, portal), "{portal}");
+        }
+        for other in [
+            "https://another.clerk.accounts.dev/",
+            "https://another.clerk.accountsstage.dev/",
+            "https://another.clerk.accounts.lclclerk.com/",
+            "https://accounts.dev/",
+            "https://accounts.dev.evil.example/",
+            "https://another.lcl.dev/",
+            "https://another.lclstage.dev/",
+        ] {
+            assert!(from(DEVELOPMENT, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_port_of_the_frontend_api_is_part_of_it() {
+        // 127.0.0.1:8443
+        let key = "pk_live_MTI3LjAuMC4xOjg0NDMk";
+        let from = |referer| {
+            let request = RequestView {
+                referer: Some(referer),
+                ..page_load()
+            };
+            comes_from(key, &request)
+        };
+        assert!(!from("https://127.0.0.1:8443/"));
+        assert!(from("https://127.0.0.1/"));
+        assert!(from("https://127.0.0.1:8444/"));
+    }
+}

@@ -12,7 +12,6 @@ mod target;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_http::tracing;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_postgres::Row;

@@ -1,0 +1,23 @@
+//! The log: lines on standard output, with Lambda's id of the request.
+
+use tracing::Level;
+use tracing_subscriber::fmt;
+
+use crate::config::LogSettings;
+
+/// Begins to log.
+///
+/// Nothing finer than [`Level::INFO`], whatever is asked for: below it the
+/// Lambda runtime and the driver write whole answers and statements.
+pub(crate) fn start(settings: &LogSettings) {
+    let level = settings.level.min(Level::INFO);
+    let lines = fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .without_time();
+    if settings.json {
+        lines.json().init();
+    } else {
+        lines.with_ansi(false).init();
+    }
+}
