@@ -51,6 +51,9 @@ impl Target {
             [Host::Tcp(host)] => host.clone(),
             _ => return Err("does not name exactly one host".to_owned()),
         };
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err("names a host that cannot be one".to_owned());
+        }
         if config.get_user().is_none() {
             return Err("names no user".to_owned());
         }

@@ -43,9 +43,14 @@ fn json(request: &Request, body: &[u8]) -> Result<String, Error> {
             expected: "application/json",
         });
     }
-    let body: JsonBody = serde_json::from_slice(body)
-        .map_err(|_| Error::Unreadable(r#"the body should be JSON like {"message":"…"}"#))?;
-    Ok(body.message)
+    // serde would read the members of a struct from a list as well.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    match serde_json::from_slice(body) {
+        Ok(JsonBody { message }) if is_object => Ok(message),
+        Ok(_) | Err(_) => Err(Error::Unreadable(
+            r#"the body should be JSON like {"message":"…"}"#,
+        )),
+    }
 }
 
 fn form(request: &Request, body: &[u8]) -> Result<String, Error> {

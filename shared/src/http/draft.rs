@@ -7,10 +7,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::Request;
-use lambda_http::http::header::COOKIE;
 
 use super::body::form_field;
-use super::origin;
+use super::{header, origin};
 use crate::clerk::{UserId, UserMark};
 use crate::error::Error;
 use crate::quote::Refusal;
@@ -150,7 +149,7 @@ fn shortened(text: &str) -> &str {
 #[must_use]
 pub fn of(request: &Request) -> Option<Draft> {
     let prefix = format!("{NAME}=");
-    let cookies = request.headers().get(COOKIE)?.to_str().ok()?;
+    let cookies = header(request, "cookie")?;
     let value = cookies
         .split(';')
         .find_map(|pair| pair.trim().strip_prefix(&prefix))?;

@@ -18,6 +18,14 @@ use crate::error::Error;
 #[derive(Clone, Debug)]
 pub struct PublicOrigin(pub(crate) String);
 
+impl PublicOrigin {
+    /// An origin such as `https://quotes.example.com`, without a slash at the end.
+    #[must_use]
+    pub fn new(origin: impl Into<String>) -> Self {
+        Self(origin.into())
+    }
+}
+
 /// The request in an event, with a body that may be unreadable.
 pub(crate) struct Received {
     pub(crate) request: Request,
@@ -52,7 +60,7 @@ pub(crate) fn receive(event: ApiGatewayV2httpRequest, configured: Option<&str>) 
     *request.headers_mut() = event.headers;
     request.extensions_mut().insert(PublicOrigin(origin));
     if let Some(cookies) = event.cookies.filter(|cookies| !cookies.is_empty())
-        && let Ok(value) = HeaderValue::from_str(&cookies.join("; "))
+        && let Ok(value) = HeaderValue::from_bytes(cookies.join("; ").as_bytes())
     {
         request.headers_mut().insert(COOKIE, value);
     }

@@ -43,8 +43,11 @@ pub fn origin(request: &Request) -> &str {
         .map_or("", |origin| origin.0.as_str())
 }
 
-/// A header as text; `None` when absent or not text.
+/// A header as text; `None` when absent or not UTF-8.
+///
+/// Cookies of other applications may be in any script, which
+/// `HeaderValue::to_str` would take for no text at all.
 #[must_use]
 pub fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    request.headers().get(name)?.to_str().ok()
+    std::str::from_utf8(request.headers().get(name)?.as_bytes()).ok()
 }

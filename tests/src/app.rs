@@ -1,0 +1,136 @@
+//! The four functions behind their routes.
+
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use crate::answer::Answer;
+use crate::clerk::{Instance, User};
+use crate::environment::{Environment, Variables};
+use crate::event::{Event, Sender};
+use crate::function::Function;
+use crate::postgres::Database;
+use crate::runtime_api::Outcome;
+
+/// The application: an execution environment for each function, started when
+/// its first request comes.
+pub struct App {
+    /// Whose users it has.
+    pub instance: &'static Instance,
+    variables: Variables,
+    sender: Sender,
+    environments: [OnceCell<Environment>; 4],
+}
+
+impl App {
+    /// As it is deployed: a production instance, https, API Gateway.
+    pub async fn deployed() -> Self {
+        Self::deployed_on(&Database::shared().await)
+    }
+
+    /// As it is deployed, on this database.
+    #[must_use]
+    pub fn deployed_on(database: &Database) -> Self {
+        Self::new(Instance::production(), database, Sender::ApiGateway)
+    }
+
+    /// As a developer runs it: a development instance, `cargo lambda watch`.
+    pub async fn at_home() -> Self {
+        let database = Database::shared().await;
+        let app = Self::new(Instance::development(), &database, Sender::CargoLambdaWatch);
+        let stand_in = format!("{}/__clerk", app.instance.origin);
+        app.with("CLERK_SIGN_IN_URL", &format!("{stand_in}/sign-in"))
+            .with("CLERK_PROXY_URL", &stand_in)
+    }
+
+    /// In both ways.
+    pub async fn both() -> [Self; 2] {
+        [Self::deployed().await, Self::at_home().await]
+    }
+
+    fn new(instance: &'static Instance, database: &Database, sender: Sender) -> Self {
+        let app = Self {
+            instance,
+            variables: instance.variables(),
+            sender,
+            environments: Default::default(),
+        };
+        // Both, as the template sets them: without the second the system's
+        // bundle is loaded at each start and then not used.
+        app.with("DATABASE_URL", &database.url)
+            .with("SSL_CERT_FILE", &database.ca.to_string_lossy())
+    }
+
+    /// With this environment variable.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.insert(name, value.to_owned());
+        self
+    }
+
+    /// Without this environment variable.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.variables.remove(name);
+        self
+    }
+
+    /// The environment variables.
+    #[must_use]
+    pub fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// Somebody new who is signed in.
+    #[must_use]
+    pub fn user(&self) -> User {
+        self.instance.user()
+    }
+
+    /// The execution environment of a function, started if need be.
+    pub async fn environment(&self, function: Function) -> &Environment {
+        self.environments[function as usize]
+            .get_or_init(|| Environment::start(function, &self.variables))
+            .await
+    }
+
+    /// Sends a request to the function that its route leads to.
+    ///
+    /// # Panics
+    /// When there is no answer: the client would see an error of the gateway.
+    pub async fn send(&self, event: Event) -> Answer {
+        let function = Function::at(event.method(), event.path());
+        let payload = event.payload(self.sender);
+        let confidential = event.confidential();
+        self.invoke(function, payload, &confidential).await
+    }
+
+    /// Hands any event to a function.
+    ///
+    /// # Panics
+    /// As [`App::send`].
+    pub async fn invoke(
+        &self,
+        function: Function,
+        payload: Value,
+        confidential: &[String],
+    ) -> Answer {
+        let environment = self.environment(function).await;
+        match environment.invoke(payload, confidential).await {
+            Outcome::Answer(answer) => Answer::read(&answer),
+            Outcome::Error(error) => panic!("{} failed: {error}", function.name()),
+        }
+    }
+
+    /// An event for [`App::invoke`], to be made odd.
+    #[must_use]
+    pub fn payload(&self, event: &Event) -> Value {
+        event.payload(self.sender)
+    }
+
+    /// What the functions have printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let running = self.environments.iter().filter_map(OnceCell::get);
+        running.map(Environment::log).collect()
+    }
+}

@@ -1,0 +1,189 @@
+//! Clerk instances, users and their tokens, signed for real.
+
+use std::sync::{Arc, LazyLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clerk_stand_in::keys::publishable_key;
+use clerk_stand_in::{Config, StandIn};
+use serde_json::{Value, json};
+
+use crate::environment::Variables;
+use crate::unique;
+
+/// Seconds that a user's token lives: longer than any test.
+const TOKEN_TTL_SECS: u64 = 600;
+
+/// A Clerk instance and the application that it belongs to.
+pub struct Instance {
+    stand_in: Arc<StandIn>,
+    publishable_key: String,
+    /// Origin of the application.
+    pub origin: &'static str,
+    /// Host of the Frontend API, from the publishable key.
+    pub host: &'static str,
+}
+
+/// Somebody new who is signed in.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The user id.
+    pub id: String,
+    /// A session token.
+    pub token: String,
+}
+
+impl Instance {
+    /// A production instance with an application on https.
+    #[must_use]
+    pub fn production() -> &'static Self {
+        static INSTANCE: LazyLock<Instance> = LazyLock::new(|| {
+            Instance::new("clerk.example.com", true, "https://quotes.example.com")
+        });
+        &INSTANCE
+    }
+
+    /// A development instance with an application on localhost.
+    #[must_use]
+    pub fn development() -> &'static Self {
+        static INSTANCE: LazyLock<Instance> = LazyLock::new(|| {
+            Instance::new(
+                "happy-hippo-1.clerk.accounts.dev",
+                false,
+                "http://localhost:9000",
+            )
+        });
+        &INSTANCE
+    }
+
+    /// Another instance with the same names as [`Instance::production`]: only
+    /// its key is different.
+    #[must_use]
+    pub fn impostor() -> &'static Self {
+        static INSTANCE: LazyLock<Instance> = LazyLock::new(|| {
+            Instance::new("clerk.example.com", true, "https://quotes.example.com")
+        });
+        &INSTANCE
+    }
+
+    fn new(host: &'static str, production: bool, origin: &'static str) -> Self {
+        let publishable_key = publishable_key(host, production);
+        // The key stays in memory; nothing is signed in through it.
+        let folder = tempfile::tempdir().unwrap();
+        let stand_in = StandIn::open(Config {
+            dir: folder.path().to_owned(),
+            publishable_key: publishable_key.clone(),
+            frontend_api: format!("https://{host}"),
+            accounts: format!("https://{}", host.replacen("clerk.", "accounts.", 1)),
+            app_origin: origin.to_owned(),
+            node_modules: folder.path().to_owned(),
+            token_ttl_secs: TOKEN_TTL_SECS,
+        })
+        .unwrap();
+        Self {
+            stand_in: Arc::new(stand_in),
+            publishable_key,
+            origin,
+            host,
+        }
+    }
+
+    /// The environment variables of the application.
+    #[must_use]
+    pub fn variables(&self) -> Variables {
+        Variables::from([
+            ("CLERK_PUBLISHABLE_KEY", self.publishable_key.clone()),
+            ("CLERK_JWT_KEY", self.stand_in.jwt_key()),
+            ("PUBLIC_ORIGIN", self.origin.to_owned()),
+        ])
+    }
+
+    /// Somebody new.
+    #[must_use]
+    pub fn user(&self) -> User {
+        let id = format!("user_{}", unique());
+        let token = self.stand_in.token(&id, TOKEN_TTL_SECS).unwrap();
+        User { id, token }
+    }
+
+    /// A session token of this user whose claims are these in place of its own.
+    /// `null` removes one.
+    #[must_use]
+    pub fn token_with(&self, user: &User, claims: &Value) -> String {
+        self.token_of(user, &json!({}), claims)
+    }
+
+    /// As [`Instance::token_with`], for the header.
+    #[must_use]
+    pub fn token_with_header(&self, user: &User, header: &Value) -> String {
+        self.token_of(user, header, &json!({}))
+    }
+
+    /// A session token that expired a minute ago.
+    #[must_use]
+    pub fn expired_token(&self, user: &User) -> String {
+        let now = now();
+        let times = json!({ "iat": now - 120, "nbf": now - 130, "exp": now - 60 });
+        self.token_with(user, &times)
+    }
+
+    /// The token of a handshake that sets these cookies.
+    #[must_use]
+    pub fn handshake(&self, directives: &[String]) -> String {
+        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": self.key_id() });
+        let claims = json!({ "handshake": directives });
+        self.stand_in.sign(&header, &claims).unwrap()
+    }
+
+    /// The stand-in for the instance: its public key, its key set.
+    #[must_use]
+    pub fn stand_in(&self) -> &Arc<StandIn> {
+        &self.stand_in
+    }
+
+    /// As [`Instance::token_with`], for header and claims.
+    #[must_use]
+    pub fn token_of(&self, user: &User, header: &Value, claims: &Value) -> String {
+        let now = now();
+        let usual_header = json!({
+            "alg": "RS256", "cat": "cl_B7d4PD111AAA", "kid": self.key_id(), "typ": "JWT",
+        });
+        let usual_claims = json!({
+            "azp": self.origin,
+            "exp": now + TOKEN_TTL_SECS,
+            "fva": [0, -1],
+            "iat": now,
+            "iss": format!("https://{}", self.host),
+            "nbf": now - 10,
+            "sid": format!("sess_{}", unique()),
+            "sts": "active",
+            "sub": user.id,
+            "v": 2,
+        });
+        let header = overridden(usual_header, header);
+        let claims = overridden(usual_claims, claims);
+        self.stand_in.sign(&header, &claims).unwrap()
+    }
+
+    fn key_id(&self) -> Value {
+        self.stand_in.jwks()["keys"][0]["kid"].clone()
+    }
+}
+
+/// Seconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap().as_secs()
+}
+
+fn overridden(mut usual: Value, changes: &Value) -> Value {
+    let members = usual.as_object_mut().unwrap();
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            members.remove(name);
+        } else {
+            members.insert(name.clone(), value.clone());
+        }
+    }
+    usual
+}

@@ -1,0 +1,24 @@
+//! The four functions end to end: their own binaries against a real Postgres
+//! over TLS, with really signed tokens.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes only functions marked #[test] for tests, and not their helpers"
+)]
+
+mod bad_input;
+mod configuration;
+mod database_tls;
+mod draft;
+mod form_posts;
+mod handshake;
+mod headers;
+mod key_set;
+mod log;
+mod page;
+mod resilience;
+mod round_trips;
+mod routes;
+mod same_origin;
+mod sessions;
+mod table;

@@ -1,0 +1,295 @@
+//! The connection survives what a serverless database does to it.
+
+use std::time::{Duration, Instant};
+
+use dev::postgres::Server;
+use rustix::process::Signal;
+use tests::postgres::Database;
+use tests::{Answer, App, Event, Function, Proxy, User};
+use tokio::time::sleep;
+
+/// Longest wait for a 503: less than the functions' timeout of 10 s.
+const DEADLINE: Duration = Duration::from_secs(9);
+
+/// Longest start without a database: a small part of Lambda's 10 s.
+const START: Duration = Duration::from_secs(4);
+
+/// How often something is repeated that depends on chance.
+const ROUNDS: usize = 10;
+
+async fn get(app: &App, user: &User) -> Answer {
+    app.send(Event::get_quote().bearer(&user.token)).await
+}
+
+async fn put(app: &App, user: &User, message: &str) -> Answer {
+    app.send(Event::put_quote(message).bearer(&user.token))
+        .await
+}
+
+#[track_caller]
+fn assert_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let seconds = answer.header("retry-after").unwrap();
+    assert!(
+        seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0),
+        "{seconds}"
+    );
+}
+
+/// A server of the test's own, with the table.
+async fn own_server() -> (Server, Database) {
+    let server = Server::throwaway().await.unwrap();
+    let database = Database::of(&server);
+    database.migrate().await;
+    (server, database)
+}
+
+/// An application on the shared server by way of a proxy.
+async fn behind_proxy() -> (App, Proxy) {
+    let database = Database::shared().await;
+    let proxy = Proxy::start(database.port()).await;
+    (App::deployed_on(&database.through(proxy.port())), proxy)
+}
+
+#[tokio::test]
+async fn a_database_that_is_down_at_the_start_is_found_when_it_is_up() {
+    let (mut server, database) = own_server().await;
+    server.halt().await.unwrap();
+    let app = App::deployed_on(&database);
+    let user = app.user();
+
+    let begin = Instant::now();
+    app.environment(Function::GetQuote).await;
+    assert!(begin.elapsed() < START, "{:?}", begin.elapsed());
+
+    let begin = Instant::now();
+    let refused = get(&app, &user).await;
+    refused.problem(503);
+    assert_unavailable(&refused);
+    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+
+    server.resume().await.unwrap();
+    get(&app, &user).await.problem(404);
+}
+
+#[tokio::test]
+async fn a_database_that_goes_down_is_503_until_it_is_back() {
+    let (mut server, database) = own_server().await;
+    let app = App::deployed_on(&database);
+    let user = app.user();
+    assert_eq!(put(&app, &user, "kept").await.status, 201);
+    app.send(Event::page("/").signed_in(&user)).await.page(200);
+
+    server.halt().await.unwrap();
+    let begin = Instant::now();
+    let (found, saved, deleted, page) = tokio::join!(
+        get(&app, &user),
+        put(&app, &user, "lost"),
+        app.send(Event::delete_quote().bearer(&user.token)),
+        app.send(Event::page("/").signed_in(&user)),
+    );
+    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+    for answer in [&found, &saved, &deleted, &page] {
+        assert_unavailable(answer);
+    }
+    found.problem(503);
+    page.page(503);
+
+    server.resume().await.unwrap();
+    assert_eq!(get(&app, &user).await.json()["message"], "kept");
+    app.send(Event::page("/").signed_in(&user)).await.page(200);
+}
+
+#[tokio::test]
+async fn a_database_that_wakes_up_meanwhile_is_waited_for() {
+    let (app, proxy) = behind_proxy().await;
+    let user = app.user();
+    app.environment(Function::GetQuote).await;
+    proxy.refuse(true);
+    proxy.cut();
+    let wake_up = async {
+        sleep(Duration::from_millis(1_500)).await;
+        proxy.refuse(false);
+    };
+    let (answer, ()) = tokio::join!(get(&app, &user), wake_up);
+    answer.problem(404);
+    assert!(app.log().contains("accepted after"), "{}", app.log());
+}
+
+#[tokio::test]
+async fn a_slow_network_is_no_outage() {
+    let (app, proxy) = behind_proxy().await;
+    let user = app.user();
+    // Too slow for the deadline of the start.
+    proxy.delay(Duration::from_millis(400));
+    assert_eq!(put(&app, &user, "slowly").await.status, 201);
+}
+
+#[tokio::test]
+async fn a_form_that_met_no_database_keeps_its_text() {
+    let (app, proxy) = behind_proxy().await;
+    let user = app.user();
+    proxy.refuse(true);
+    let answer = app
+        .send(Event::post_quote("not yet saved").signed_in(&user))
+        .await;
+    assert_eq!((answer.status, answer.location()), (303, "/"), "{answer:?}");
+    proxy.refuse(false);
+    let draft = &answer.cookies[0];
+    let page = Event::page("/")
+        .signed_in(&user)
+        .cookie(&draft.name, &draft.value);
+    let page = app.send(page).await;
+    assert!(page.page(200).contains("not yet saved"));
+    assert!(page.body.contains("could not be reached"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_server_that_was_restarted_between_requests_loses_none() {
+    let (mut server, database) = own_server().await;
+    let app = App::deployed_on(&database);
+    let user = app.user();
+    put(&app, &user, "0").await;
+    for round in ["1", "2"] {
+        server.halt().await.unwrap();
+        server.resume().await.unwrap();
+        assert_eq!(put(&app, &user, round).await.status, 200);
+        assert_eq!(get(&app, &user).await.json()["message"], round);
+    }
+    server.kill().await.unwrap();
+    server.resume().await.unwrap();
+    assert_eq!(get(&app, &user).await.status, 200);
+}
+
+#[tokio::test]
+async fn backends_that_are_terminated_between_requests_lose_none() {
+    let name = format!("quotes-{}", tests::unique());
+    let database = Database::shared().await;
+    let app = App::deployed_on(&database.with_parameter(&format!("application_name={name}")));
+    let admin = database.client().await;
+    let user = app.user();
+    put(&app, &user, "0").await;
+    get(&app, &user).await;
+    let sql =
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1";
+    for round in 1..=ROUNDS {
+        let row = admin.query_one(sql, &[&name]).await.unwrap();
+        assert_eq!(row.get::<_, i64>(0), 2);
+        let message = round.to_string();
+        assert_eq!(put(&app, &user, &message).await.status, 200);
+        assert_eq!(get(&app, &user).await.json()["message"], message);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_cut_between_requests_loses_none() {
+    let (app, proxy) = behind_proxy().await;
+    let user = app.user();
+    put(&app, &user, "0").await;
+    for round in 1..=ROUNDS {
+        proxy.cut();
+        let message = round.to_string();
+        assert_eq!(put(&app, &user, &message).await.status, 200);
+        assert_eq!(get(&app, &user).await.json()["message"], message);
+    }
+}
+
+#[tokio::test]
+async fn a_save_whose_answer_was_lost_is_saved() {
+    let (app, proxy) = behind_proxy().await;
+    let user = app.user();
+    get(&app, &user).await.problem(404);
+    app.environment(Function::SaveQuote).await;
+    for round in 1..=ROUNDS {
+        proxy.lose_next_answer();
+        let message = round.to_string();
+        let saved = put(&app, &user, &message).await;
+        assert!(matches!(saved.status, 200 | 201), "{saved:?}");
+        assert_eq!(saved.json()["message"], message);
+        assert_eq!(get(&app, &user).await.json()["message"], message);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_died_silently_in_a_frozen_environment_loses_no_save() {
+    let (app, proxy) = behind_proxy().await;
+    let user = app.user();
+    put(&app, &user, "before").await;
+    get(&app, &user).await;
+    for message in ["first", "second"] {
+        let environment = app.environment(Function::SaveQuote).await;
+        environment.signal(Signal::STOP);
+        proxy.swallow();
+        sleep(Duration::from_millis(100)).await;
+        environment.signal(Signal::CONT);
+
+        let begin = Instant::now();
+        let saved = put(&app, &user, message).await;
+        assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+        assert!(matches!(saved.status, 200 | 503), "{saved:?}");
+        assert_eq!(put(&app, &user, message).await.status, 200);
+        let found = get(&app, &user).await;
+        assert_eq!(found.json()["message"], message);
+    }
+}
+
+#[tokio::test]
+async fn an_environment_that_is_frozen_in_a_statement_gets_its_answer_later() {
+    let (app, _proxy) = behind_proxy().await;
+    let user = app.user();
+    get(&app, &user).await;
+    let environment = app.environment(Function::GetQuote).await;
+    environment.signal(Signal::STOP);
+    let thaw = async {
+        sleep(Duration::from_secs(3)).await;
+        environment.signal(Signal::CONT);
+    };
+    let (answer, ()) = tokio::join!(get(&app, &user), thaw);
+    answer.problem(404);
+}
+
+#[tokio::test]
+async fn a_statement_that_does_not_end_is_503_in_time() {
+    let database = Database::shared().await;
+    let app = App::deployed_on(&database);
+    let user = app.user();
+    put(&app, &user, "held").await;
+
+    let mut holder = database.client().await;
+    let transaction = holder.transaction().await.unwrap();
+    let lock = "SELECT 1 FROM user_messages WHERE user_id = $1 FOR UPDATE";
+    transaction.execute(lock, &[&user.id]).await.unwrap();
+    let begin = Instant::now();
+    assert_unavailable(&put(&app, &user, "held up").await);
+    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+
+    transaction.rollback().await.unwrap();
+    assert_eq!(put(&app, &user, "after").await.status, 200);
+    assert_eq!(get(&app, &user).await.json()["message"], "after");
+}
+
+#[tokio::test]
+async fn an_address_where_nothing_answers_is_503_in_time() {
+    // Accepts connections, as the kernel does for it, and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let app = App::deployed_on(&Database::shared().await.through(port));
+    let user = app.user();
+    app.environment(Function::GetQuote).await;
+    let begin = Instant::now();
+    assert_unavailable(&get(&app, &user).await);
+    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_request_that_failed_is_in_the_log_once() {
+    let (app, proxy) = behind_proxy().await;
+    let user = app.user();
+    app.environment(Function::GetQuote).await;
+    proxy.refuse(true);
+    proxy.cut();
+    assert_unavailable(&get(&app, &user).await);
+    let log = app.log();
+    let errors = log.lines().filter(|line| line.contains("ERROR")).count();
+    assert_eq!(errors, 1, "{log}");
+}

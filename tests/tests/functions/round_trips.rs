@@ -1,0 +1,127 @@
+//! What requests cost on the wire.
+
+use tests::postgres::Database;
+use tests::proxy::Traffic;
+use tests::{App, Event, Function, Proxy, User};
+
+/// An application whose connections are counted.
+async fn counted(parameters: &str) -> (App, Proxy) {
+    let database = Database::shared().await;
+    let proxy = Proxy::start(database.port()).await;
+    let mut database = database.through(proxy.port());
+    database.url += parameters;
+    (App::deployed_on(&database), proxy)
+}
+
+/// What has passed while `work` was done.
+async fn cost(proxy: &Proxy, work: impl Future) -> Traffic {
+    let before = proxy.traffic();
+    work.await;
+    let after = proxy.traffic();
+    Traffic {
+        connections: after.connections - before.connections,
+        round_trips: after.round_trips - before.round_trips,
+    }
+}
+
+/// One request for each function that reaches the database.
+fn one_for_each(user: &User) -> [Event; 4] {
+    [
+        Event::put_quote("quote").bearer(&user.token),
+        Event::get_quote().bearer(&user.token),
+        Event::page("/").signed_in(user),
+        Event::delete_quote().bearer(&user.token),
+    ]
+}
+
+#[tokio::test]
+async fn a_warm_request_is_one_round_trip() {
+    let (app, proxy) = counted("").await;
+    let user = app.user();
+    for event in one_for_each(&user) {
+        app.send(event).await;
+    }
+    for event in one_for_each(&user) {
+        let cost = cost(&proxy, app.send(event.clone())).await;
+        let one = Traffic {
+            connections: 0,
+            round_trips: 1,
+        };
+        assert_eq!(cost, one, "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_valid_token_costs_the_database_nothing() {
+    let (app, proxy) = counted("").await;
+    for function in Function::ALL {
+        app.environment(function).await;
+    }
+    let expired = app.instance.expired_token(&app.user());
+    for event in [
+        Event::get_quote(),
+        Event::get_quote().bearer(&expired),
+        Event::put_quote("quote").bearer("garbage"),
+        Event::put_quote("").bearer(&app.user().token),
+        Event::delete_quote().bearer(&expired),
+        Event::page("/"),
+        Event::page("/").session(&expired),
+        Event::page("/nothing").signed_in(&app.user()),
+        Event::post_quote("quote")
+            .signed_in(&app.user())
+            .without("sec-fetch-site"),
+    ] {
+        let cost = cost(&proxy, app.send(event.clone())).await;
+        let nothing = Traffic {
+            connections: 0,
+            round_trips: 0,
+        };
+        assert_eq!(cost, nothing, "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_environment_has_one_connection_however_many_requests_come() {
+    let (app, proxy) = counted("").await;
+    let user = app.user();
+    for _ in 0..10 {
+        for event in one_for_each(&user) {
+            app.send(event).await;
+        }
+    }
+    assert_eq!(proxy.traffic().connections, Function::ALL.len());
+}
+
+async fn cold(parameters: &str) -> usize {
+    let (app, proxy) = counted(parameters).await;
+    let user = app.user();
+    let cost = cost(&proxy, app.send(Event::get_quote().bearer(&user.token))).await;
+    assert_eq!(cost.connections, 1);
+    cost.round_trips
+}
+
+#[tokio::test]
+async fn a_cold_start_is_seven_round_trips_and_six_with_direct_tls() {
+    let database = Database::shared().await;
+    let sql = "SELECT current_setting('server_version_num')::int";
+    let row = database.client().await.query_one(sql, &[]).await.unwrap();
+    assert!(row.get::<_, i32>(0) >= 180_000, "this is about Postgres 18");
+    let [negotiated, direct] = [cold("").await, cold("&sslnegotiation=direct").await];
+    assert!(negotiated <= 7, "{negotiated}");
+    assert!(direct <= 6, "{direct}");
+}
+
+#[tokio::test]
+async fn the_connection_is_there_before_the_first_request() {
+    let (app, proxy) = counted("").await;
+    app.environment(Function::GetQuote).await;
+    let user = app.user();
+    let cost = cost(&proxy, app.send(Event::get_quote().bearer(&user.token))).await;
+    assert_eq!(
+        cost,
+        Traffic {
+            connections: 0,
+            round_trips: 1
+        }
+    );
+}
