@@ -1,0 +1,35 @@
+#!/bin/sh
+# Says what `make dev` needs and does not find: one line for each, and how to
+# get it. Everything else is fetched into .dev/.
+set -u
+
+missing=0
+lacks() {
+    echo "missing: $1" >&2
+    missing=1
+}
+
+# The oldest Rust that compiles this, from Cargo.toml.
+oldest=$(sed -n 's/^rust-version = "\([0-9]*\.[0-9]*\).*/\1/p' "$(dirname "$0")/../Cargo.toml")
+
+if ! command -v cargo >/dev/null || ! version=$(rustc --version 2>/dev/null); then
+    lacks "cargo and rustc: install Rust from https://rustup.rs"
+else
+    version=$(echo "$version" | sed 's/^rustc \([0-9]*\.[0-9]*\).*/\1/')
+    if [ "${version%%.*}" -lt "${oldest%%.*}" ] ||
+        { [ "${version%%.*}" -eq "${oldest%%.*}" ] && [ "${version#*.}" -lt "${oldest#*.}" ]; }; then
+        lacks "Rust $oldest or later (this is $version): rustup update"
+    fi
+fi
+command -v npm >/dev/null ||
+    lacks "npm: install Node.js from https://nodejs.org, or apt install npm"
+# shellcheck disable=SC2086 # CC may have arguments
+echo '#include <stdio.h>' | ${CC:-cc} -x c -c -o /dev/null - 2>/dev/null ||
+    lacks "a C compiler: apt install gcc libc6-dev, or xcode-select --install"
+# Debian's small perl lacks modules that OpenSSL's build uses.
+perl -MFindBin -MFile::Compare -MIPC::Cmd -e 1 2>/dev/null ||
+    lacks "perl with its modules: apt install perl, or https://www.perl.org/get.html"
+command -v make >/dev/null ||
+    lacks "make: apt install make, or xcode-select --install"
+
+exit "$missing"

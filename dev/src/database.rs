@@ -1,0 +1,65 @@
+//! The database of `make dev`: a local Postgres, or the one of `.env`.
+
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use shared::database::Target;
+
+use crate::{
+    Home, files,
+    guard::Mark,
+    postgres::{Options, Server},
+    say,
+    settings::Settings,
+};
+
+/// Starts the local Postgres and says where its data is, if not in the clone.
+///
+/// # Errors
+/// If it does not start.
+pub(crate) async fn start(home: &Home, node_modules: &Path, mark: &Mark) -> anyhow::Result<Server> {
+    let wanted = home.local("postgres");
+    let server = Server::start(&Options {
+        node_modules: node_modules.to_owned(),
+        home: wanted.clone(),
+        port: None,
+        durable: true,
+        mark: mark.clone(),
+    })
+    .await?;
+    if server.home() != wanted {
+        say::progress(format_args!(
+            "Postgres may not run as root and no other account can enter this folder: its data is in {}",
+            server.home().display()
+        ));
+    }
+    files::write_private(&home.local("database-url"), server.url().as_bytes())?;
+    Ok(server)
+}
+
+/// Applies the migrations to the local database. A real one is not touched:
+/// only what is missing is said.
+///
+/// # Errors
+/// If a migration of the local database fails.
+pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<()> {
+    let url = settings.get("DATABASE_URL").context("no database")?;
+    let target =
+        Target::parse(url, settings.get("PGSSLROOTCERT")).map_err(|error| anyhow!(error))?;
+    if settings.local_database {
+        let applied = migrations::apply(&target).await?;
+        if !applied.is_empty() {
+            say::progress(format_args!("applied {}", applied.join(", ")));
+        }
+        return Ok(());
+    }
+    match migrations::missing(&target).await {
+        Ok(missing) if missing.is_empty() => {}
+        Ok(missing) => say::progress(format_args!(
+            "the database of .env lacks {}: run make migrate",
+            missing.join(", ")
+        )),
+        Err(error) => say::progress(format_args!("the database of .env: {error:#}")),
+    }
+    Ok(())
+}

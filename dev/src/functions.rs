@@ -1,0 +1,118 @@
+//! The functions under `cargo lambda watch`.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, anyhow, bail};
+use reqwest::{Client, Method, header::X_CONTENT_TYPE_OPTIONS, redirect};
+
+use crate::{Home, child, guard::Mark, local_clerk::origin, say, settings::Settings};
+
+/// One route of each function, to see that it runs.
+const FUNCTIONS: [(&str, Method, &str); 4] = [
+    ("render-page", Method::GET, "/"),
+    ("get-quote", Method::GET, "/api/quote"),
+    ("save-quote", Method::PUT, "/api/quote"),
+    ("delete-quote", Method::DELETE, "/api/quote"),
+];
+
+/// The stand-in for Clerk is a function as well.
+const STAND_IN: &str = "clerk-stand-in";
+
+/// How long the functions may take until they answer, once they are built.
+const START: Duration = Duration::from_secs(90);
+
+/// How long one request may take. A function that is being started answers
+/// late, and one that has just been replaced never does.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// Builds the functions, with cargo's own progress in view.
+///
+/// # Errors
+/// If they do not compile.
+pub(crate) async fn build(home: &Home, settings: &Settings, mark: &Mark) -> anyhow::Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.arg("build").current_dir(home.root());
+    // By binary, not by package: so does cargo-lambda, and packages would be
+    // built with other features and then once more.
+    for (function, ..) in FUNCTIONS {
+        cargo.args(["--bin", function]);
+    }
+    if settings.local_clerk {
+        cargo.args(["--bin", STAND_IN]);
+    }
+    settings.put_on(&mut cargo);
+    mark.put_on(&mut cargo);
+    child::run(cargo.stdin(Stdio::null())).await
+}
+
+/// Starts `cargo lambda watch`: it starts each function when it is first
+/// asked, and again when a source file changes.
+///
+/// # Errors
+/// If it cannot be started.
+pub(crate) fn watch(
+    cargo_lambda: &Path,
+    home: &Home,
+    port: u16,
+    settings: &Settings,
+    mark: &Mark,
+) -> anyhow::Result<Child> {
+    let mut command = Command::new(cargo_lambda);
+    command
+        .args(["lambda", "watch", "--disable-cors"])
+        .args(["--invoke-address", "127.0.0.1", "--invoke-port"])
+        .arg(port.to_string())
+        .current_dir(home.root())
+        .stdin(Stdio::null());
+    settings.put_on(&mut command);
+    mark.put_on(&mut command);
+    command.spawn().context("cannot start cargo-lambda")
+}
+
+/// Waits until each of the four functions has answered.
+///
+/// They are asked one after the other: cargo starts them one by one anyway.
+///
+/// # Errors
+/// If one of them does not.
+pub(crate) async fn answer(port: u16) -> anyhow::Result<()> {
+    let client = Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .timeout(REQUEST)
+        .build()?;
+    for (function, method, path) in FUNCTIONS {
+        let address = format!("{}{path}", origin(port));
+        one_answers(&client, function, method, &address).await?;
+        say::progress(format_args!("{function} answers"));
+    }
+    Ok(())
+}
+
+async fn one_answers(
+    client: &Client,
+    function: &str,
+    method: Method,
+    address: &str,
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + START;
+    loop {
+        let problem = match client.request(method.clone(), address).send().await {
+            // The functions send this header with everything, cargo-lambda
+            // itself with nothing.
+            Ok(response) if response.headers().contains_key(X_CONTENT_TYPE_OPTIONS) => {
+                return Ok(());
+            }
+            Ok(response) => anyhow!("it got status {}", response.status()),
+            Err(error) => error.into(),
+        };
+        if Instant::now() > deadline {
+            bail!("{function} does not answer: {problem}");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,181 @@
+//! Ends what a program started when the program ends, even by `kill -9`.
+//!
+//! Every process that is started for a run carries a mark in its environment,
+//! which its own children inherit. A small shell script, the guard, waits
+//! until the program is gone and then ends whatever carries the mark.
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::Context;
+
+/// The variable that holds the mark of what may be killed; also in `guard.sh`.
+const KILL: &str = "QUOTES_DEV_KILL";
+
+/// The same for what is asked to end first; also in `guard.sh`.
+const INTERRUPT: &str = "QUOTES_DEV_INTERRUPT";
+
+/// How long the guard may take: it sends its last signals after 10 seconds.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// What tells the processes of one run from all others: a folder's path.
+#[derive(Clone)]
+pub struct Mark(OsString);
+
+impl Mark {
+    /// The mark of whatever works for `folder`.
+    pub fn of(folder: &Path) -> Self {
+        Self(folder.into())
+    }
+
+    /// Marks what `command` will start: at the end it is killed. It gets a
+    /// process group of its own, so that a terminal's Ctrl-C reaches only the
+    /// program that has the guard.
+    pub fn put_on(&self, command: &mut Command) {
+        command.env(KILL, &self.0).process_group(0);
+    }
+
+    /// The same for what must end in order: it gets SIGINT, and is killed only
+    /// if it is still there after 4.5 seconds.
+    pub fn put_on_orderly(&self, command: &mut Command) {
+        command.env(INTERRUPT, &self.0).process_group(0);
+    }
+}
+
+/// The running guard. When it is dropped, it ends the marked processes.
+pub struct Guard {
+    child: Child,
+}
+
+impl Guard {
+    /// Starts a guard for the processes with this mark.
+    ///
+    /// `lock` stays held until the guard is done. `remove` is a folder to
+    /// delete at the end.
+    ///
+    /// # Errors
+    /// If there is no `sh`.
+    pub fn start(mark: &Mark, lock: Option<File>, remove: Option<&Path>) -> anyhow::Result<Self> {
+        let child = Command::new("sh")
+            .args(["-c", include_str!("guard.sh"), "guard"])
+            .arg(&mark.0)
+            .arg(remove.unwrap_or(Path::new("")))
+            .stdin(Stdio::piped())
+            // The script prints nothing: this only keeps the file open.
+            .stdout(lock.map_or_else(Stdio::null, Stdio::from))
+            .stderr(Stdio::null())
+            .env_remove(KILL)
+            .env_remove(INTERRUPT)
+            .process_group(0)
+            .spawn()
+            .context("cannot start sh")?;
+        Ok(Self { child })
+    }
+
+    /// Ends the marked processes and returns when they are gone.
+    ///
+    /// # Errors
+    /// If some of them withstand even SIGKILL.
+    pub async fn end(mut self) -> anyhow::Result<()> {
+        drop(self.child.stdin.take());
+        crate::child::exited_within(&mut self.child, LIMIT)
+            .await?
+            .context("some processes of this run could not be ended")?;
+        Ok(())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+    }
+}
+
+/// Ends what an earlier run left behind when its guard was killed as well.
+///
+/// # Errors
+/// As [`Guard::start`] and [`Guard::end`].
+pub async fn end_leftovers(mark: &Mark) -> anyhow::Result<()> {
+    Guard::start(mark, None, None)?.end().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sleeper(mark: &Mark) -> Child {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 300 & sleep 300; true"]);
+        mark.put_on(&mut command);
+        command.spawn().unwrap()
+    }
+
+    #[tokio::test]
+    async fn marked_processes_and_their_children_end_and_others_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = Mark::of(folder.path());
+        let mut ours = sleeper(&mark);
+        let mut other = sleeper(&Mark::of(&folder.path().join("other")));
+
+        Guard::start(&mark, None, None)
+            .unwrap()
+            .end()
+            .await
+            .unwrap();
+
+        assert!(ours.try_wait().unwrap().is_some());
+        assert!(other.try_wait().unwrap().is_none());
+        end_leftovers(&Mark::of(&folder.path().join("other")))
+            .await
+            .unwrap();
+        assert!(other.wait().is_ok());
+    }
+
+    /// Starts a shell that ends in order, with `action` when it is asked to.
+    fn orderly(mark: &Mark, action: &str) -> Child {
+        let mut command = Command::new("sh");
+        let script = format!("trap '{action}' INT; while :; do sleep 0.1; done");
+        command.args(["-c", &script]).stdin(Stdio::null());
+        mark.put_on_orderly(&mut command);
+        command.spawn().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_needs_order_is_asked_first_and_killed_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = Mark::of(folder.path());
+        let mut willing = orderly(&mark, "exit 7");
+        let mut stubborn = orderly(&mark, "");
+        // Until the shells have set their traps.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+
+        end_leftovers(&mark).await.unwrap();
+
+        assert_eq!(willing.try_wait().unwrap().unwrap().code(), Some(7));
+        let status = stubborn.try_wait().unwrap().unwrap();
+        assert_eq!(
+            std::os::unix::process::ExitStatusExt::signal(&status),
+            Some(9)
+        );
+    }
+
+    #[tokio::test]
+    async fn dropping_the_guard_removes_the_folder() {
+        let folder = tempfile::tempdir().unwrap().keep();
+        let guard = Guard::start(&Mark::of(&folder), None, Some(&folder)).unwrap();
+        drop(guard);
+        for _ in 0..100 {
+            if !folder.exists() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{} is still there", folder.display());
+    }
+}

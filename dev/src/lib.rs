@@ -1,0 +1,34 @@
+//! What a developer's machine needs to run the functions: real tools, a real
+//! Postgres, and a stand-in for Clerk. Never deployed.
+//!
+//! - [`up()`]: `make dev`, with `lock` (one for each clone), `settings` (from
+//!   `env_file` and `local_clerk`), `database`, `functions` (`cargo lambda
+//!   watch`) and `ending` (signals)
+//! - [`token()`]: `make token`
+//! - [`postgres`]: a Postgres with TLS on loopback, for `make dev` and tests
+//! - [`tools`]: cargo-lambda and npm's packages, fetched into `.dev/`
+//! - [`guard`]: ends what was started, however the program ends
+//! - [`certificates`], [`ports`]: for servers on this machine
+
+pub mod certificates;
+mod child;
+mod database;
+mod ending;
+mod env_file;
+mod files;
+mod functions;
+pub mod guard;
+mod home;
+mod local_clerk;
+mod lock;
+pub mod ports;
+pub mod postgres;
+mod say;
+mod settings;
+mod token;
+pub mod tools;
+mod up;
+
+pub use home::Home;
+pub use token::token;
+pub use up::up;

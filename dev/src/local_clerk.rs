@@ -1,0 +1,92 @@
+//! The stand-in for Clerk of one clone and one port.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+use clerk_stand_in::{Config, StandIn, keys::publishable_key};
+
+use crate::{Home, files};
+
+/// Life of a session token in seconds, as Clerk has it.
+const TOKEN_TTL_SECS: u64 = 60;
+
+/// The instance for this clone and port.
+pub(crate) struct LocalClerk {
+    config: Config,
+}
+
+impl LocalClerk {
+    /// Nothing is made yet.
+    pub(crate) fn new(home: &Home, port: u16) -> Self {
+        let origin = origin(port);
+        let address = format!("{origin}/__clerk");
+        Self {
+            config: Config {
+                dir: home.local("clerk").join(port.to_string()),
+                publishable_key: publishable_key(&host(home.root(), port), false),
+                frontend_api: address.clone(),
+                accounts: address,
+                app_origin: origin,
+                node_modules: home.local("npm").join("node_modules"),
+                token_ttl_secs: TOKEN_TTL_SECS,
+            },
+        }
+    }
+
+    /// What the functions and the stand-in itself are told.
+    ///
+    /// # Errors
+    /// If the key cannot be read or made.
+    pub(crate) fn variables(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let config = &self.config;
+        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+        Ok(vec![
+            ("CLERK_PUBLISHABLE_KEY", config.publishable_key.clone()),
+            ("CLERK_JWT_KEY", StandIn::open(config.clone())?.jwt_key()),
+            ("CLERK_PROXY_URL", config.frontend_api.clone()),
+            ("CLERK_SIGN_IN_URL", format!("{}/sign-in", config.accounts)),
+            ("CLERK_STAND_IN_DIR", text(&config.dir)),
+            ("CLERK_STAND_IN_NODE_MODULES", text(&config.node_modules)),
+        ])
+    }
+
+    /// A session token for `user_id` that lives for `ttl_secs`.
+    ///
+    /// # Errors
+    /// If `make dev` has not made this instance yet.
+    pub(crate) fn token(&self, user_id: &str, ttl_secs: u64) -> anyhow::Result<String> {
+        ensure!(
+            self.config.dir.exists(),
+            "make dev has never run here at {}: start it first, or name its port with PORT=",
+            self.config.app_origin
+        );
+        StandIn::open(self.config.clone())?.token(user_id, ttl_secs)
+    }
+}
+
+/// Where browsers find the application.
+pub(crate) fn origin(port: u16) -> String {
+    format!("http://localhost:{port}")
+}
+
+/// The host of the instance, which gives its cookies their names: all ports of
+/// localhost share their cookies, so no two instances may have the same.
+fn host(clone: &Path, port: u16) -> String {
+    let mut text = clone.as_os_str().as_encoded_bytes().to_vec();
+    text.extend_from_slice(format!(":{port}").as_bytes());
+    format!("quotes-{}.clerk.accounts.dev", files::short_name(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_clones_and_two_ports_have_instances_of_their_own() {
+        let first = host(Path::new("/a"), 9000);
+        assert_eq!(first, host(Path::new("/a"), 9000));
+        assert_ne!(first, host(Path::new("/b"), 9000));
+        assert_ne!(first, host(Path::new("/a"), 9001));
+        assert!(first.starts_with("quotes-") && first.ends_with(".clerk.accounts.dev"));
+    }
+}

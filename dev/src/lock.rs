@@ -1,0 +1,42 @@
+//! One `make dev` for each clone.
+
+use std::{
+    fs::{File, TryLockError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+
+use crate::{Home, say};
+
+/// How long the end of an earlier `make dev` is waited for. Its guard, which
+/// holds the lock as well, needs less.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// The lock, held for as long as the file or a copy of it is open.
+///
+/// # Errors
+/// If another `make dev` runs here.
+pub(crate) async fn take(home: &Home) -> anyhow::Result<File> {
+    let path = home.local("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let deadline = Instant::now() + PATIENCE;
+    let mut waiting = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error).context("cannot lock .dev/lock"),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if Instant::now() > deadline {
+            bail!(
+                "make dev already runs in this clone: end it first (another clone can run beside it)"
+            );
+        }
+        if !waiting {
+            say::progress("another make dev is here; waiting a moment for its end");
+            waiting = true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,69 @@
+//! The commands behind `make dev` and `make token`.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::{ExitCode, exit},
+};
+
+use clap::{Parser, Subcommand};
+use shared::config::Config;
+
+#[derive(Parser)]
+#[command(about = "Runs the application on a developer's machine")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start everything; Ctrl-C ends it (PORT=9000)
+    Up {
+        /// The process to end with, when it is not the parent by now
+        #[arg(long)]
+        parent: Option<i32>,
+    },
+    /// Print a session token (USER_ID=, TTL= seconds, PORT=9000)
+    Token,
+    /// Print where cargo-lambda is, after fetching it if need be
+    CargoLambda,
+    /// Say whether the functions would accept this environment
+    #[command(hide = true)]
+    CheckSettings,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        // Exit at once: nothing of ours is left that would need an end.
+        Command::Up { parent } => dev::up(parent).await.map(|status| exit(status.into())),
+        Command::Token => dev::token().and_then(print),
+        Command::CargoLambda => {
+            let program = dev::tools::cargo_lambda(None).await;
+            program.and_then(|program| print(program.display()))
+        }
+        Command::CheckSettings => return check_settings(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dev: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(result: impl Display) -> anyhow::Result<()> {
+    Ok(writeln!(io::stdout(), "{result}")?)
+}
+
+fn check_settings() -> ExitCode {
+    match Config::from_env() {
+        Ok(_config) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

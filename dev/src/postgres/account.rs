@@ -1,0 +1,165 @@
+//! The account that Postgres runs under: it refuses to be root.
+
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    os::unix::{fs::chown, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, bail, ensure};
+use rustix::process::geteuid;
+
+use crate::files;
+
+/// Accounts that root can hand Postgres to, best first.
+const CANDIDATES: [&str; 3] = ["postgres", "_postgres", "nobody"];
+
+/// Who runs Postgres: ourselves or, for root, an account without privileges.
+#[derive(Clone, Copy)]
+pub(super) struct Account(Option<Ids>);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Ids {
+    user: u32,
+    group: u32,
+}
+
+impl Account {
+    /// Chooses the account.
+    pub(super) fn choose() -> anyhow::Result<Self> {
+        if !geteuid().is_root() {
+            return Ok(Self(None));
+        }
+        let accounts = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
+        let ids = CANDIDATES
+            .iter()
+            .find_map(|name| ids_of(name, &accounts))
+            .context("Postgres refuses to run as root, and there is no account named nobody")?;
+        Ok(Self(Some(ids)))
+    }
+
+    /// Makes `command` run under this account, knowing nothing of our
+    /// environment.
+    pub(super) fn put_on(self, command: &mut Command) {
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("LC_ALL", "C")
+            .current_dir("/")
+            .stdin(Stdio::null());
+        if let Some(ids) = self.0 {
+            command.uid(ids.user).gid(ids.group);
+        }
+    }
+
+    /// Gives a file or folder to this account.
+    pub(super) fn own(self, path: &Path) -> io::Result<()> {
+        match self.0 {
+            Some(ids) => chown(path, Some(ids.user), Some(ids.group)),
+            None => Ok(()),
+        }
+    }
+
+    /// A folder that this account can reach: `wanted`, or one in /var/tmp when
+    /// `wanted` lies in a private folder of root's. It exists afterwards.
+    pub(super) fn reachable(self, wanted: &Path) -> anyhow::Result<PathBuf> {
+        fs::create_dir_all(wanted).with_context(|| format!("cannot make {}", wanted.display()))?;
+        if self.can_enter(wanted) {
+            return Ok(wanted.to_owned());
+        }
+        let elsewhere = elsewhere(wanted)?;
+        if !self.can_enter(&elsewhere) {
+            bail!(
+                "Postgres cannot run as root, and no other account can reach {} or {}",
+                wanted.display(),
+                elsewhere.display()
+            );
+        }
+        Ok(elsewhere)
+    }
+
+    fn can_enter(self, folder: &Path) -> bool {
+        let mut command = Command::new("sh");
+        self.put_on(&mut command);
+        command
+            .args(["-c", r#"cd -- "$1""#, "sh"])
+            .arg(folder)
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+}
+
+/// Our own folder in /var/tmp that stands for `wanted`.
+///
+/// Everybody can write to /var/tmp, so a folder that somebody else has put
+/// there under this name is refused.
+pub(super) fn elsewhere(wanted: &Path) -> anyhow::Result<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+
+    let name = files::short_name(wanted.as_os_str().as_encoded_bytes());
+    let folder = Path::new("/var/tmp").join(format!("quotes-dev-{name}"));
+    match fs::create_dir(&folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(error).with_context(|| format!("cannot make {}", folder.display()));
+        }
+        _ => {}
+    }
+    let found = fs::symlink_metadata(&folder)?;
+    ensure!(
+        found.is_dir() && found.uid() == geteuid().as_raw(),
+        "{} belongs to somebody else: remove it",
+        folder.display()
+    );
+    files::create_open_folder(&folder)?;
+    Ok(folder)
+}
+
+/// User and group id of an account in the text of /etc/passwd.
+fn ids_of(name: &str, accounts: &str) -> Option<Ids> {
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        if fields.next()? != name {
+            return None;
+        }
+        let user = fields.nth(1)?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
+        Some(Ids { user, group })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_from_the_right_line() {
+        let accounts = "root:x:0:0:root:/root:/bin/sh\n\
+                        nobody2:x:5:6::/:/bin/sh\n\
+                        nobody:x:65534:65533:nobody:/:/bin/sh\n";
+        let ids = Ids {
+            user: 65534,
+            group: 65533,
+        };
+        assert_eq!(ids_of("nobody", accounts), Some(ids));
+        assert_eq!(ids_of("postgres", accounts), None);
+    }
+
+    #[test]
+    fn a_private_folder_of_roots_is_left_for_another() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let private = tempfile::tempdir().unwrap();
+        fs::set_permissions(private.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let wanted = private.path().join("clone/.dev/postgres");
+        let reachable = Account::choose().unwrap().reachable(&wanted).unwrap();
+        if geteuid().is_root() {
+            assert!(reachable.starts_with("/var/tmp"));
+            fs::remove_dir(reachable).unwrap();
+        } else {
+            assert_eq!(reachable, wanted);
+        }
+    }
+}

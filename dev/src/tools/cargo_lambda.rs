@@ -1,0 +1,79 @@
+//! cargo-lambda, from PyPI (prebuilt) or from source.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::Context;
+
+use super::fetcher;
+use crate::{Home, child, files, guard::Mark, say};
+
+/// The version, also in `dev/requirements.txt`.
+const VERSION: &str = "1.9.2";
+
+/// The program, fetched if it is not there in the right version.
+pub(super) async fn ensure(home: &Home, mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
+    let folder = home.local("cargo-lambda");
+    let program = folder.join("bin/cargo-lambda");
+    // Written last, so that an interrupted fetch is repeated.
+    let complete = folder.join("complete");
+    if fs::read_to_string(&complete).is_ok_and(|version| version == VERSION) && runs(&program) {
+        return Ok(program);
+    }
+    files::remove_folder(&folder)?;
+    if !from_pypi(home, mark, &folder, &program).await {
+        say::progress(format_args!(
+            "building cargo-lambda {VERSION} from source: this takes some minutes"
+        ));
+        files::remove_folder(&folder)?;
+        from_source(mark, &folder).await?;
+    }
+    fs::write(&complete, VERSION)?;
+    Ok(program)
+}
+
+/// Whether PyPI has it for this machine and python3 can install it.
+async fn from_pypi(home: &Home, mark: Option<&Mark>, folder: &Path, program: &Path) -> bool {
+    let mut venv = fetcher("python3", mark);
+    venv.args(["-m", "venv"]).arg(folder);
+    // Some systems have a python3 that cannot do this, or none.
+    if child::run(venv.stdout(Stdio::null()).stderr(Stdio::null()))
+        .await
+        .is_err()
+    {
+        return false;
+    }
+    say::progress(format_args!("fetching cargo-lambda {VERSION}"));
+    let mut pip = fetcher(folder.join("bin/pip"), mark);
+    pip.args(["install", "--disable-pip-version-check", "--require-hashes"])
+        .args(["--only-binary=:all:", "--progress-bar=on", "-r"])
+        .arg(home.root().join("dev/requirements.txt"));
+    child::run(&mut pip).await.is_ok() && runs(program)
+}
+
+async fn from_source(mark: Option<&Mark>, folder: &Path) -> anyhow::Result<()> {
+    let mut cargo = fetcher("cargo", mark);
+    cargo
+        .args([
+            "install",
+            "--locked",
+            "cargo-lambda",
+            "--version",
+            VERSION,
+            "--root",
+        ])
+        .arg(folder);
+    child::run(&mut cargo)
+        .await
+        .with_context(|| format!("cannot fetch cargo-lambda {VERSION}"))
+}
+
+fn runs(program: &Path) -> bool {
+    Command::new(program)
+        .args(["lambda", "--version"])
+        .output()
+        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(VERSION))
+}

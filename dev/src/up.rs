@@ -1,0 +1,135 @@
+//! `make dev`: everything the application needs, on this machine.
+
+use std::{
+    convert::Infallible,
+    env,
+    process::{Child, Command},
+    time::Duration,
+};
+
+use anyhow::{bail, ensure};
+use clerk_stand_in::users;
+use rustix::process::Pid;
+
+use crate::{
+    Home, database,
+    ending::Ending,
+    functions,
+    guard::{self, Guard, Mark},
+    local_clerk::{self, LocalClerk},
+    lock, ports,
+    postgres::Server,
+    say,
+    settings::Settings,
+    tools,
+};
+
+/// How often the children are looked at.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Runs everything until a signal, a failure, or the end of the parent, then
+/// ends it; returns the exit status that a signal asks for.
+///
+/// `parent` is the process id of `make`; default: the parent's.
+///
+/// # Errors
+/// What failed, after the rest has been ended.
+pub async fn up(parent: Option<i32>) -> anyhow::Result<u8> {
+    let mut ending = Ending::watch(parent.and_then(Pid::from_raw))?;
+    let home = Home::find()?;
+    let port = env::var_os("PORT").map(|port| port.to_string_lossy().into_owned());
+    let port = ports::parse(port.as_deref())?;
+    let settings = Settings::read(&home, port)?;
+    let mark = Mark::of(home.root());
+
+    let lock = tokio::select! {
+        lock = lock::take(&home) => lock?,
+        status = ending.exit_status() => return Ok(status),
+    };
+    guard::end_leftovers(&mark).await?;
+    let guard = Guard::start(&mark, Some(lock.try_clone()?), None)?;
+    let result = tokio::select! {
+        Err(error) = run(&home, port, settings, &mark) => Err(error),
+        status = ending.exit_status() => Ok(status),
+    };
+    // With a guard of its own, in case somebody has killed ours.
+    guard::end_leftovers(&mark).await?;
+    guard.end().await?;
+    result
+}
+
+/// Starts everything and keeps an eye on it.
+async fn run(
+    home: &Home,
+    port: u16,
+    mut settings: Settings,
+    mark: &Mark,
+) -> anyhow::Result<Infallible> {
+    ports::ensure_free(port)?;
+    let cargo_lambda = tools::cargo_lambda(Some(mark)).await?;
+    let node_modules = tools::npm_packages(Some(mark)).await?;
+    settings.add_clerk(&LocalClerk::new(home, port))?;
+    let mut server = None;
+    if settings.local_database {
+        let started = database::start(home, &node_modules, mark).await?;
+        settings.add_database(started.url());
+        server = Some(started);
+    }
+    check(&settings)?;
+    database::migrate(&settings).await?;
+
+    say::progress("building the functions");
+    functions::build(home, &settings, mark).await?;
+    let mut watch = functions::watch(&cargo_lambda, home, port, &settings, mark)?;
+    tokio::select! {
+        answered = functions::answer(port) => answered?,
+        Err(error) = end_of(&mut watch, &mut server) => return Err(error),
+    }
+    announce(port, &settings);
+    end_of(&mut watch, &mut server).await
+}
+
+/// Lets the functions' own configuration judge the settings, in a process
+/// that has them as its environment.
+fn check(settings: &Settings) -> anyhow::Result<()> {
+    let mut command = Command::new(env::current_exe()?);
+    settings.put_on(&mut command);
+    let output = command.arg("check-settings").output()?;
+    let problem = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), ".env: {}", problem.trim());
+    Ok(())
+}
+
+fn announce(port: u16, settings: &Settings) {
+    say::blank_line();
+    say::progress(format_args!("ready: {}", local_clerk::origin(port)));
+    if settings.local_clerk {
+        let names: Vec<String> = users()
+            .iter()
+            .map(|user| format!("{} <{}>", user.name(), user.email))
+            .collect();
+        say::progress(format_args!("sign in as {}", names.join(", ")));
+    }
+    if settings.local_database {
+        say::progress("the database: psql \"$(cat .dev/database-url)\"");
+    }
+    say::progress("Ctrl-C ends it");
+}
+
+/// Waits until one of the children ends, which they should not.
+async fn end_of(watch: &mut Child, server: &mut Option<Server>) -> anyhow::Result<Infallible> {
+    loop {
+        if let Some(status) = watch.try_wait()? {
+            bail!("cargo lambda watch has ended ({status})");
+        }
+        if let Some(server) = server
+            && server.has_ended()?
+        {
+            bail!(
+                "Postgres has ended: see {}",
+                server.home().join("log").display()
+            );
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
