@@ -426,7 +426,9 @@ mod tests {
     #[test]
     fn row_12_says_why_nothing_was_refreshed() {
         let token = session(&with(claims(), "exp", NOW - 5));
-        let cookie = format!("__session={token}; __client_uat=1; __refresh_MWTw9P_R=r");
+        let suffix = instance(PRODUCTION).publishable_key;
+        let suffix = suffix.cookie_suffix();
+        let cookie = format!("__session={token}; __client_uat=1; __refresh_{suffix}=r");
         for (method, reason) in [
             ("GET", Reason::SessionTokenExpired),
             ("POST", Reason::SessionTokenExpiredNonGet),
@@ -504,6 +506,25 @@ mod tests {
     #[test]
     fn row_16_a_session_that_verifies_is_signed_in_and_changes_nothing() {
         let decision = with_session(&session(&claims()), 1);
+        assert_eq!(signed_in_as(&decision), Some("user_1"));
+        assert!(decision.location.is_none() && decision.set_cookie.is_empty());
+    }
+
+    /// The nonce form of a handshake, and answers to satellite domains.
+    #[test]
+    fn what_is_out_of_scope_changes_nothing() {
+        let suffixed = |name: &str, value: &str| format!("{name}_MWTw9P_R={value}; ");
+        let cookie = suffixed("__session", &session(&claims()))
+            + &suffixed("__client_uat", "1")
+            + &suffixed("__clerk_db_jwt", "d")
+            + "__clerk_handshake_nonce=n";
+        let request = RequestView {
+            target: "/?__clerk_handshake_nonce=n&__clerk_synced=false\
+                     &__clerk_redirect_url=https%3A%2F%2Fevil.example",
+            cookie: Some(&cookie),
+            ..page_load()
+        };
+        let decision = decide(DEVELOPMENT, &request);
         assert_eq!(signed_in_as(&decision), Some("user_1"));
         assert!(decision.location.is_none() && decision.set_cookie.is_empty());
     }

@@ -21,11 +21,12 @@ const MAX_AGE: Duration = Duration::from_secs(300);
 /// Age up to which a known set is used while it cannot be fetched.
 const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Shortest time between two fetches that an unknown key id causes.
-const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(30);
+/// Shortest time between two fetches while keys are known: what made-up key ids
+/// can cause, and how often an unreachable host may hold anyone up.
+const PAUSE: Duration = Duration::from_secs(30);
 
-/// Shortest time between two fetches of which the first one failed.
-const FAILURE_PAUSE: Duration = Duration::from_secs(2);
+/// Shortest time between two fetches while nothing is known.
+const URGENT_PAUSE: Duration = Duration::from_secs(2);
 
 /// Longest wait for a fetch.
 const FETCH: Duration = Duration::from_secs(2);
@@ -79,9 +80,8 @@ impl KeySet {
         if !ids.is_empty() && state.needs_fetch(ids) {
             state.refresh(url).await;
         }
-        let usable = state.fetched.is_some_and(|at| at.elapsed() < MAX_STALE);
         match &state.failure {
-            Some(failure) if !usable && !ids.is_empty() => {
+            Some(failure) if !ids.is_empty() && !state.is_usable() => {
                 Err(KeySetUnavailable(Arc::clone(failure)))
             }
             _ => Ok(Arc::clone(&state.keys)),
@@ -90,16 +90,21 @@ impl KeySet {
 }
 
 impl State {
+    fn is_usable(&self) -> bool {
+        age(self.fetched) < MAX_STALE
+    }
+
     fn needs_fetch(&self, ids: &[String]) -> bool {
-        let since = |at: Option<Instant>| at.map_or(Duration::MAX, |at| at.elapsed());
-        if self.failure.is_some() && since(self.attempted) < FAILURE_PAUSE {
-            return false;
-        }
         let Keys::Set(keys) = &*self.keys else {
             return false;
         };
-        let unknown = ids.iter().any(|id| !keys.contains_key(id));
-        since(self.fetched) >= MAX_AGE || (unknown && since(self.attempted) >= UNKNOWN_KEY_PAUSE)
+        let lacking = ids.iter().any(|id| !keys.contains_key(id));
+        let pause = if self.is_usable() {
+            PAUSE
+        } else {
+            URGENT_PAUSE
+        };
+        (lacking || age(self.fetched) >= MAX_AGE) && age(self.attempted) >= pause
     }
 
     async fn refresh(&mut self, url: &str) {
@@ -120,6 +125,11 @@ impl State {
             }
         }
     }
+}
+
+/// Time since then; what never happened is as old as can be.
+fn age(then: Option<Instant>) -> Duration {
+    then.map_or(Duration::MAX, |then| then.elapsed())
 }
 
 /// The sound RSA keys of a JSON Web Key Set (RFC 7517) by id.

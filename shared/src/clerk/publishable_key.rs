@@ -162,6 +162,59 @@ mod tests {
     }
 
     #[test]
+    fn the_first_clerk_in_a_host_becomes_the_portal() {
+        let portal = |host: &str| {
+            let key = format!("pk_live_{}", KEY_BASE64.encode(format!("{host}$")));
+            PublishableKey::parse(&key).unwrap().accounts_origin()
+        };
+        for (host, accounts) in [
+            ("clerk.clerk.example.com", "accounts.clerk.example.com"),
+            ("a.clerk.accounts.dev", "a.accounts.dev"),
+            ("clerk.a.clerk.accounts.dev", "clerk.a.accounts.dev"),
+            ("auth.example.com", "auth.example.com"),
+            ("clerk.example.com:8443", "accounts.example.com:8443"),
+        ] {
+            assert_eq!(portal(host), format!("https://{accounts}"));
+        }
+    }
+
+    #[test]
+    fn padding_is_optional_and_part_of_the_cookie_suffix() {
+        let key = |text| PublishableKey::parse(text).unwrap();
+        let bare = key("pk_live_YS5iJA");
+        let padded = key("pk_live_YS5iJA==");
+        assert_eq!(bare.frontend_api_host(), "a.b");
+        assert_eq!(padded.frontend_api_host(), "a.b");
+        assert_ne!(bare.cookie_suffix(), padded.cookie_suffix());
+        assert_eq!(padded.as_str(), "pk_live_YS5iJA==");
+    }
+
+    #[test]
+    fn only_a_loopback_address_may_do_without_tls() {
+        let parse = |url: &str| {
+            let key = format!("pk_test_{}", KEY_BASE64.encode(format!("{url}$")));
+            PublishableKey::parse(&key)
+        };
+        for host in ["127.0.0.1", "127.0.0.1:8443", "127.1.2.3"] {
+            let key = parse(&format!("http://{host}")).unwrap();
+            assert!(key.is_cleartext());
+            assert_eq!(key.frontend_api_host(), host);
+            assert_eq!(key.frontend_api(), format!("http://{host}"));
+            let key = parse(host).unwrap();
+            assert!(!key.is_cleartext());
+            assert_eq!(key.frontend_api(), format!("https://{host}"));
+        }
+        for host in [
+            "128.0.0.1",
+            "10.0.0.1:80",
+            "fapi.localhost",
+            "127.0.0.1.evil.example",
+        ] {
+            assert!(parse(&format!("http://{host}")).is_none(), "{host}");
+        }
+    }
+
+    #[test]
     fn only_bare_hosts_are_keys() {
         for host in [
             "localhost:8443$",
@@ -173,6 +226,12 @@ mod tests {
             "user@clerk.example.com$",
             "clerk.example.com:port$",
             "clerk.example.com:$",
+            "clerk.example.com:65536$",
+            "clerk.example.com:1:2$",
+            "clerk.example.com $",
+            "clerk$.example.com$",
+            "clerk_1.example.com$",
+            "$",
             "",
         ] {
             let key = format!("pk_live_{}", KEY_BASE64.encode(host));
@@ -184,6 +243,10 @@ mod tests {
             "pk_prod_YS5iJA",
             "sk_test_YS5iJA",
             "pk_test_YS5iJA_x",
+            "PK_test_YS5iJA",
+            "pk_test_YS5iJB",
+            "pk_test_YS5 iJA",
+            "pk_test__y4kJA",
         ] {
             assert!(PublishableKey::parse(key).is_none(), "{key}");
         }

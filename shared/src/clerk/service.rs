@@ -161,8 +161,7 @@ fn now_ms() -> i64 {
 #[cfg(test)]
 mod tests {
     use lambda_http::Body;
-    use lambda_http::http::Request as Builder;
-    use lambda_http::http::request;
+    use lambda_http::http::request::Builder;
     use serde_json::{Value, json};
 
     use super::super::testing::{
@@ -188,9 +187,9 @@ mod tests {
         claims
     }
 
-    fn to(method: &str) -> request::Builder {
+    fn to(method: &str) -> Builder {
         let origin = PublicOrigin(ORIGIN.to_owned());
-        Builder::builder()
+        Builder::new()
             .method(method)
             .uri("/api/quote?a=b")
             .extension(origin)
@@ -200,7 +199,7 @@ mod tests {
         format!("__session={}; __client_uat=1", session(&fresh()))
     }
 
-    async fn answer(request: request::Builder) -> Result<String, Error> {
+    async fn answer(request: Builder) -> Result<String, Error> {
         let request = request.body(Body::Empty).unwrap();
         let user = clerk(PRODUCTION).user(&request).await?;
         Ok(user.as_str().to_owned())

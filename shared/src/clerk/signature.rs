@@ -58,7 +58,15 @@ impl Key {
         let text = |name: &str| jwk.get(name).and_then(serde_json::Value::as_str);
         let absent_or =
             |name: &str, wanted: &str| jwk.get(name).is_none() || text(name) == Some(wanted);
-        if text("kty") != Some("RSA") || !absent_or("alg", "RS256") || !absent_or("use", "sig") {
+        let may_verify = jwk.get("key_ops").is_none_or(|operations| {
+            let mut operations = operations.as_array().into_iter().flatten();
+            operations.any(|operation| operation == "verify")
+        });
+        if text("kty") != Some("RSA")
+            || !absent_or("alg", "RS256")
+            || !absent_or("use", "sig")
+            || !may_verify
+        {
             return None;
         }
         Self::from_components(
@@ -122,8 +130,9 @@ fn public_key(n: &[u8], e: &[u8]) -> Result<PKey<Public>, ErrorStack> {
 
 /// RSASSA-PKCS1-v1_5 with SHA-256.
 ///
-/// OpenSSL builds the one encoding that is right and compares it whole, so
-/// there is no padding or `DigestInfo` parser for a forgery to exploit.
+/// OpenSSL takes the padding off strictly (`00 01 FF…FF 00`), builds the one
+/// `DigestInfo` that is right and compares it with all that is left, so there
+/// is no parser for a forgery to exploit.
 struct Rs256(PKey<Public>);
 
 impl signature::Verifier<Vec<u8>> for Rs256 {
