@@ -34,4 +34,5 @@ done
 CARGO_TARGET_DIR="target/artefacts/$ARCH" $lambda build --release --locked \
     --output-format zip "$flag" --lambda-dir "$LAMBDA_DIR" "$@"
 
+python3 infra/add_roots.py "$LAMBDA_DIR" $FUNCTIONS
 python3 infra/check_artefacts.py "$ARCH" "$GLIBC" "$LAMBDA_DIR" $FUNCTIONS

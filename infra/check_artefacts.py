@@ -1,4 +1,5 @@
-"""Checks the zips: exactly the functions, the right machine, no newer glibc.
+"""Checks the zips: exactly the functions, each with its program and the roots,
+for the right machine, with no newer glibc.
 
 usage: check_artefacts.py ARCH GLIBC LAMBDA_DIR FUNCTION...
 """
@@ -8,6 +9,7 @@ import re
 import sys
 import zipfile
 
+ROOTS = pathlib.Path(__file__).with_name("roots.pem")
 # e_machine of the ELF header.
 MACHINES = {"arm64": 183, "x86_64": 62}
 
@@ -19,6 +21,10 @@ def version(text):
 def problem(zip_path, arch, glibc):
     """What is wrong with an artefact, or None."""
     with zipfile.ZipFile(zip_path) as artefact:
+        if sorted(artefact.namelist()) != ["bootstrap", ROOTS.name]:
+            return f"should hold bootstrap and {ROOTS.name}, not {', '.join(artefact.namelist())}"
+        if artefact.read(ROOTS.name) != ROOTS.read_bytes():
+            return f"has another {ROOTS.name} than infra/"
         program = artefact.read("bootstrap")
     if program[:4] != b"\x7fELF" or int.from_bytes(program[18:20], "little") != MACHINES[arch]:
         return f"is not a program for {arch}"
