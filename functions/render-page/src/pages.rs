@@ -3,9 +3,9 @@
 use askama::Template;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
-use shared::clerk::{Decision, Instance, Reason};
+use shared::clerk::{Decision, Reason};
 use shared::error::RETRY_AFTER_SECS;
-use shared::http::draft::Draft;
+use shared::http::draft::{Draft, Obstacle};
 use shared::http::{self, origin};
 use shared::quote::{MAX_CHARACTERS, Quote};
 use shared::{App, Error, Failed};
@@ -18,9 +18,16 @@ struct QuotePage<'a> {
     nonce: &'a str,
     clerk: ClerkScripts<'a>,
     quote: Option<&'a Quote>,
-    obstacle: Option<&'static str>,
+    /// The quote's text, or nothing.
+    saved: &'a str,
+    /// What the field holds: what could not be saved, or what is.
     text: &'a str,
+    /// Why it could not be saved; shown beside the field.
+    error: Option<&'static str>,
+    /// Why something else was not done.
+    notice: Option<&'static str>,
     max_characters: usize,
+    long: usize,
 }
 
 /// What the page tells clerk-js.
@@ -40,6 +47,16 @@ struct ErrorPage<'a> {
     explanation: &'a str,
     code: Option<&'a str>,
     retry_secs: Option<u32>,
+    way_out: &'static str,
+}
+
+/// Longest text that is centred and large, in characters.
+const LONG: usize = 120;
+
+impl QuotePage<'_> {
+    fn is_long(&self, text: &str) -> bool {
+        text.chars().count() > LONG
+    }
 }
 
 /// The page of a signed-in visitor.
@@ -54,7 +71,14 @@ pub(crate) fn quote(
 ) -> Result<Response<Body>, Error> {
     let nonce = http::nonce()?;
     let instance = &app.clerk.instance;
-    let saved = quote.map_or("", |quote| &quote.message);
+    let saved = quote.map_or("", |quote| quote.message.as_str());
+    let (typed, other) = match draft {
+        Some(draft) if draft.text.is_empty() && draft.obstacle != Obstacle::Empty => {
+            (None, Some(draft))
+        }
+        typed => (typed, None),
+    };
+    let explanation = |draft: &Draft| draft.obstacle.explanation();
     let page = QuotePage {
         nonce: &nonce,
         clerk: ClerkScripts {
@@ -65,12 +89,12 @@ pub(crate) fn quote(
             account_url: account_url(&app.sign_in_url),
         },
         quote,
-        obstacle: draft.map(|draft| draft.obstacle.explanation()),
-        text: draft
-            .map(|draft| draft.text.as_str())
-            .filter(|text| !text.is_empty())
-            .unwrap_or(saved),
+        saved,
+        text: typed.map_or(saved, |draft| draft.text.as_str()),
+        error: typed.map(explanation),
+        notice: other.map(explanation),
         max_characters: MAX_CHARACTERS,
+        long: LONG,
     };
     let html = page
         .render()
@@ -78,21 +102,22 @@ pub(crate) fn quote(
     Ok(http::html(
         StatusCode::OK,
         html,
-        &policy(instance, origin(request), &nonce),
+        &policy(app, origin(request), &nonce),
     ))
 }
 
 /// Content-Security-Policy of the page: our own inline script and style by
 /// nonce, and what clerk-js loads from the Frontend API. Chromium applies
 /// `form-action` to the redirects after a post, so sign-in is named too.
-fn policy(instance: &Instance, origin: &str, nonce: &str) -> String {
-    let api = origin_of(&instance.frontend_api(origin));
-    let accounts = instance.publishable_key.accounts_origin();
+fn policy(app: &App, origin: &str, nonce: &str) -> String {
+    let api = origin_of(&app.clerk.instance.frontend_api(origin));
+    let accounts = app.clerk.instance.publishable_key.accounts_origin();
+    let sign_in = origin_of(&app.sign_in_url);
     format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' {api}; connect-src 'self' {api}; \
          img-src 'self' data: https://img.clerk.com; style-src 'self' 'nonce-{nonce}'; \
          worker-src 'self' blob:; frame-src https://challenges.cloudflare.com; \
-         form-action 'self' {api} {accounts}; base-uri 'none'; frame-ancestors 'none'"
+         form-action 'self' {api} {accounts} {sign_in}; base-uri 'none'; frame-ancestors 'none'"
     )
 }
 
@@ -137,10 +162,7 @@ pub(crate) fn error(failed: &Failed<'_>) -> Response<Body> {
     let code = if let Error::Unauthorized { reason, .. } = error {
         Some(reason.as_str())
     } else {
-        error
-            .status()
-            .is_server_error()
-            .then_some(failed.request_id)
+        matches!(error, Error::Internal(_)).then_some(failed.request_id)
     };
     let retry = (error.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_SECS);
     let mut response = error_page(error.status(), title, explanation, code, retry);
@@ -235,11 +257,16 @@ fn error_page(
         explanation,
         code,
         retry_secs,
+        way_out: match status {
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => "To the start page",
+            _ => "Try again now",
+        },
     };
     let html = page.render().unwrap_or_else(|_| title.to_owned());
     let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'none'; \
-         base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'nonce-{nonce}'; connect-src 'self'; \
+         style-src 'nonce-{nonce}'; img-src data:; form-action 'none'; base-uri 'none'; \
+         frame-ancestors 'none'"
     );
     http::html(status, html, &policy)
 }

@@ -2,122 +2,169 @@
 (() => {
   const { nonce, dataset: { signInUrl } } = document.currentScript;
   const byId = (id) => document.getElementById(id);
+  const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-  // The two scripts of Clerk come in any order, or not at all.
-  let loading;
+  // Clerk's two scripts come in any order, or not at all.
+  let clerk;
+  const user = (state) => { document.documentElement.dataset.user = state; };
+  user('expected');
+  document.addEventListener('error', () => user('link'), true);
   document.addEventListener('load', () => {
-    if (loading || !window.Clerk || !window.__internal_ClerkUICtor) return;
-    loading = window.Clerk.load({
+    if (clerk || !window.Clerk || !window.__internal_ClerkUICtor) return;
+    clerk = window.Clerk.load({
       ui: { ClerkUI: window.__internal_ClerkUICtor },
+      appearance: { variables: {
+        colorBackground: 'var(--field)', colorForeground: 'var(--ink)', colorMutedForeground: 'var(--soft)',
+        colorNeutral: 'var(--ink)', colorInput: 'var(--field)', colorInputForeground: 'var(--ink)',
+      } },
       nonce, signInUrl, afterSignOutUrl: '/', telemetry: false,
-    }).then(mountUser, () => { loading = undefined; });
+    }).then(mountUser).catch(() => user('link'));
   }, true);
 
   function mountUser() {
-    const place = byId('user');
-    if (!window.Clerk.user || !place) return;
+    const me = window.Clerk.user?.id;
+    if (!me) return user('link');
     const button = document.createElement('div');
     window.Clerk.mountUserButton(button);
-    place.replaceChildren(button);
+    byId('user').replaceChildren(button);
+    // Signed out, or somebody else, in another tab: this page is not theirs.
+    window.Clerk.addListener(({ user: now }) => {
+      if (now !== undefined && now?.id !== me) location.assign('/');
+    });
   }
 
-  // A live token, where clerk-js runs; the session cookie otherwise.
+  // A live token where clerk-js runs; else the session cookie has to do.
+  async function token() {
+    await clerk;
+    return window.Clerk?.session?.getToken();
+  }
+
   async function call(method, message) {
-    await loading;
-    const token = await window.Clerk?.session?.getToken();
     const headers = { accept: 'application/json' };
-    if (token) headers.authorization = `Bearer ${token}`;
-    if (message !== undefined) headers['content-type'] = 'application/json';
-    const body = message === undefined ? undefined : JSON.stringify({ message });
-    const response = await fetch('/api/quote', { method, headers, body });
+    const live = await Promise.race([token().catch(() => null), wait(3)]);
+    if (live) headers.authorization = `Bearer ${live}`;
+    let body;
+    if (message !== undefined) {
+      headers['content-type'] = 'application/json';
+      body = JSON.stringify({ message });
+    }
+    const response = await fetch('/api/quote', { method, headers, body, signal: AbortSignal.timeout(15000) });
     if (response.ok) return response.status === 204 ? null : response.json();
     const problem = await response.json().catch(() => ({}));
-    throw Object.assign(new Error(problem.detail || 'Something broke. Please try again.'), { status: response.status });
+    const text = problem.detail || 'something broke on our side; try again in a moment';
+    throw Object.assign(new Error(text[0].toUpperCase() + text.slice(1)), { status: response.status });
   }
 
   function show(quote) {
     document.querySelector('main').dataset.state = quote ? 'quote' : 'empty';
     byId('lead').textContent = quote ? 'Your quote is wonderful...' : 'Save an inspiring quote for yourself...';
-    byId('quote').textContent = quote ? quote.message : '';
-    byId('message').value = quote ? quote.message : '';
-    byId('editor').open = !quote;
-    size();
-    count();
-    (quote ? byId('quote') : byId('message')).focus();
+    const shown = byId('quote');
+    shown.textContent = quote ? quote.message : '';
+    measure(shown, shown.textContent);
+    edit(!quote);
+    (quote ? shown : byId('message')).focus();
   }
 
-  const size = () => byId('quote').classList.toggle('long', byId('quote').textContent.length > 120);
+  function edit(open) {
+    byId('editor').open = open;
+    byId('message').value = byId('quote').textContent;
+    complain('');
+    say('');
+    count();
+  }
+
+  function complain(text) {
+    byId('error').textContent = text;
+    byId('message').ariaInvalid = text ? 'true' : null;
+  }
+
+  // Long texts are set in another way, see `.long`.
+  function measure(element, text) {
+    const length = [...text.trim()].length;
+    element.classList.toggle('long', length > byId('quote').dataset.long);
+    return length;
+  }
 
   function count() {
-    const left = byId('left').dataset.max - [...byId('message').value.trim()].length;
+    const left = byId('left').dataset.max - measure(byId('message'), byId('message').value);
     byId('left').textContent = left > 50 ? '' : left < 0 ? `${-left} too many` : `${left} left`;
   }
 
-  function say(text, action) {
+  function say(text, undo) {
     byId('status').replaceChildren(text);
-    if (!action) return;
+    if (!undo) return;
     const button = document.createElement('button');
     button.type = 'button';
     button.textContent = 'Undo';
-    button.addEventListener('click', () => action(button));
+    button.addEventListener('click', undo);
     byId('status').append(' ', button);
   }
 
-  // Runs one change at a time; what was typed stays when it fails.
-  async function change(form, button, work) {
-    if (button.getAttribute('aria-busy') === 'true') return;
+  // One change at a time; what was typed stays when it fails.
+  async function change(form, work) {
+    const button = form.querySelector('button');
+    if (button.ariaBusy === 'true') return;
     const label = button.textContent;
-    button.setAttribute('aria-busy', 'true');
-    button.textContent = 'One moment...';
-    byId('error').textContent = '';
+    button.ariaBusy = 'true';
+    button.textContent = button.dataset.busy;
     say('');
     try {
       await work();
     } catch (error) {
-      // The form post brings a new session and the text back.
-      if (error.status === 401 && form) return form.submit();
+      // The form itself gets a new session and brings the text back.
+      if (error.status === 401) return form.submit();
       const text = error.status ? error.message : 'The network did not answer. Please try again.';
-      if (form?.id === 'save') {
-        byId('error').textContent = text;
-        byId('message').focus();
-      } else {
+      if (form.id === 'delete') {
         say(text);
+      } else {
+        complain(text);
+        byId('message').focus();
       }
-    } finally {
-      button.removeAttribute('aria-busy');
-      button.textContent = label;
     }
+    button.ariaBusy = null;
+    button.textContent = label;
   }
-
-  const save = (form, button, message, done) => change(form, button, async () => {
-    show(await call('PUT', message));
-    say(done);
-  });
 
   document.addEventListener('DOMContentLoaded', () => {
     const field = byId('message');
-    size();
+    byId('cancel').hidden = false;
     count();
     field.addEventListener('input', count);
     field.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+      if (event.isComposing) return;
+      if (event.key === 'Escape' && byId('quote').textContent) byId('cancel').click();
+      if (event.key !== 'Enter' || event.shiftKey) return;
       event.preventDefault();
       byId('save').requestSubmit();
     });
-    byId('editor').addEventListener('toggle', () => {
-      if (byId('editor').open && document.activeElement?.tagName === 'SUMMARY') field.focus();
+    byId('editor').addEventListener('click', (event) => {
+      if (event.target.tagName !== 'SUMMARY') return;
+      event.preventDefault();
+      edit(true);
+      field.focus();
+    });
+    byId('cancel').addEventListener('click', () => {
+      edit(false);
+      document.querySelector('summary').focus();
     });
     byId('save').addEventListener('submit', (event) => {
       event.preventDefault();
-      save(event.target, event.submitter || event.target.querySelector('button'), field.value, 'Saved.');
+      complain('');
+      change(event.target, async () => {
+        show(await call('PUT', field.value));
+        say('Saved.');
+      });
     });
     byId('delete').addEventListener('submit', (event) => {
       event.preventDefault();
       const message = byId('quote').textContent;
-      change(event.target, event.submitter || event.target.querySelector('button'), async () => {
+      change(event.target, async () => {
         await call('DELETE');
         show(null);
-        say('Deleted.', (undo) => save(null, undo, message, 'It is back.'));
+        say('Deleted.', () => {
+          field.value = message;
+          byId('save').requestSubmit();
+        });
       });
     });
   });

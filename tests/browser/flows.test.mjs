@@ -1,0 +1,225 @@
+// Saving, editing, deleting and undoing with scripts on.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launch, visitor } from "./support/browser.mjs";
+import { signIn } from "./support/clerk.mjs";
+import { focused, showsNoQuote, showsQuote, typed, withQuote } from "./support/page.mjs";
+import { startSite } from "./support/site.mjs";
+
+let site, browser, ada, page;
+
+before(async () => {
+  site = await startSite();
+  browser = await launch(site);
+  ada = await visitor(browser, site);
+  ({ page } = ada);
+  await signIn(ada, "ada");
+});
+
+after(async () => {
+  await browser?.close();
+  await site?.stop();
+});
+
+const status = () => page.textContent("#status");
+const error = () => page.textContent("#error");
+
+/** How often the page is loaded while `work` runs. */
+async function loads(work) {
+  const before = ada.requests.length;
+  await work();
+  return ada.requests.slice(before).filter((request) => request.isNavigationRequest()).length;
+}
+
+test("saving needs no page load, is announced, and lasts", async () => {
+  await withQuote(ada, undefined);
+  const count = await loads(async () => {
+    await page.fill("#message", "First");
+    await page.click("text=Save Quote");
+    await showsQuote(page, "First");
+  });
+  assert.equal(count, 0);
+  assert.equal(await status(), "Saved.");
+  assert.equal(await page.getAttribute("#status", "role"), "status");
+  assert.equal(await focused(page), "quote");
+  assert.equal(await page.textContent("#lead"), "Your quote is wonderful...");
+  await ada.open();
+  await showsQuote(page, "First");
+});
+
+test("Enter saves, Shift and Enter begin a new line", async () => {
+  await withQuote(ada, undefined);
+  await page.focus("#message");
+  await page.keyboard.type("one");
+  await page.keyboard.press("Shift+Enter");
+  await page.keyboard.type("two");
+  await page.keyboard.press("Enter");
+  await showsQuote(page, "one\ntwo");
+});
+
+test("a saved quote is edited without deleting it first", async () => {
+  await withQuote(ada, "Before");
+  await page.click("text=Edit Quote");
+  assert.equal(await focused(page), "message");
+  assert.equal(await typed(page), "Before");
+  await page.fill("#message", "After");
+  await page.keyboard.press("Enter");
+  await showsQuote(page, "After");
+  assert.ok(await page.isVisible("#quote"));
+});
+
+test("an edit is given up with Cancel and with Escape", async () => {
+  await withQuote(ada, "Before");
+  for (const giveUp of [() => page.click("text=Cancel"), () => page.keyboard.press("Escape")]) {
+    await page.click("text=Edit Quote");
+    await page.fill("#message", "After");
+    await giveUp();
+    assert.equal(await focused(page), "Edit Quote");
+    assert.ok(await page.isVisible("#quote"));
+    await page.click("text=Edit Quote");
+    assert.equal(await typed(page), "Before");
+    await page.click("text=Cancel");
+  }
+});
+
+test("deleting needs no page load, is announced, and can be undone", async () => {
+  await withQuote(ada, "Precious");
+  const count = await loads(async () => {
+    await page.click("text=Delete Quote");
+    await showsNoQuote(page);
+    assert.match(await status(), /^Deleted\./);
+    assert.equal(await focused(page), "message");
+    assert.equal(await typed(page), "");
+    await page.click("text=Undo");
+    await showsQuote(page, "Precious");
+  });
+  assert.equal(count, 0);
+  await ada.open();
+  await showsQuote(page, "Precious");
+});
+
+test("the button is busy while it works, and works once", async () => {
+  await withQuote(ada, undefined);
+  let puts = 0;
+  let proceed;
+  const held = new Promise((resolve) => { proceed = resolve; });
+  await page.route("**/api/quote", async (route) => {
+    puts += 1;
+    await held;
+    await route.continue();
+  });
+  await page.fill("#message", "Patience");
+  await page.keyboard.press("Enter");
+  const button = page.locator("#save button.primary");
+  await page.waitForSelector("#save [aria-busy=true]");
+  assert.equal(await button.textContent(), "Saving...");
+  await page.keyboard.press("Enter");
+  await button.click();
+  proceed();
+  await showsQuote(page, "Patience");
+  assert.equal(puts, 1);
+  assert.equal(await button.textContent(), "Save Quote");
+  assert.equal(await button.getAttribute("aria-busy"), null);
+  await page.unroute("**/api/quote");
+});
+
+test("the characters left are counted when they get few", async () => {
+  await withQuote(ada, undefined);
+  const left = async (text) => {
+    await page.fill("#message", text);
+    return page.textContent("#left");
+  };
+  assert.equal(await left("x".repeat(449)), "");
+  assert.equal(await left("x".repeat(450)), "50 left");
+  assert.equal(await left("😀".repeat(500)), "0 left");
+  assert.equal(await left(`  ${"x".repeat(510)}\n`), "10 too many");
+});
+
+test("a refusal stands beside the field, and the text is kept", async () => {
+  await withQuote(ada, undefined);
+  const long = "x".repeat(501);
+  await page.fill("#message", long);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#error:not(:empty)");
+  assert.match(await error(), /^Too long: .* 500 characters$/);
+  const field = page.locator("#message");
+  assert.equal(await field.getAttribute("aria-invalid"), "true");
+  assert.match(await field.getAttribute("aria-describedby"), /\berror\b/);
+  assert.equal(await page.getAttribute("#error", "role"), "alert");
+  assert.equal(await focused(page), "message");
+  assert.equal(await typed(page), long);
+  await page.fill("#message", "   ");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => /^Write something/.test(document.getElementById("error").textContent));
+  await page.fill("#message", "Short");
+  await page.keyboard.press("Enter");
+  await showsQuote(page, "Short");
+  assert.equal(await error(), "");
+  assert.equal(await field.getAttribute("aria-invalid"), null);
+});
+
+test("nothing is lost when the network fails", async () => {
+  await withQuote(ada, "Old");
+  await ada.context.setOffline(true);
+  await page.click("text=Edit Quote");
+  await page.fill("#message", "New");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#error:not(:empty)");
+  assert.match(await error(), /network/);
+  assert.equal(await typed(page), "New");
+  await page.click("text=Cancel");
+  await page.click("text=Delete Quote");
+  await page.waitForSelector("#status:not(:empty)");
+  assert.match(await status(), /network/);
+  assert.ok(await page.isVisible("text=Old"));
+  await ada.context.setOffline(false);
+  await page.click("text=Delete Quote");
+  await showsNoQuote(page);
+  await ada.context.setOffline(true);
+  await page.click("text=Undo");
+  await page.waitForSelector("#error:not(:empty)");
+  assert.equal(await typed(page), "Old");
+  await ada.context.setOffline(false);
+  await page.click("text=Save Quote");
+  await showsQuote(page, "Old");
+});
+
+test("nothing is lost when the database fails", async () => {
+  await withQuote(ada, undefined);
+  await site.order("database stop");
+  await page.fill("#message", "Insist");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#error:not(:empty)");
+  assert.match(await error(), /^The database cannot be reached/);
+  assert.equal(await typed(page), "Insist");
+  await site.order("database start");
+  await page.keyboard.press("Enter");
+  await showsQuote(page, "Insist");
+});
+
+test("another user sees nothing of it", async () => {
+  const grace = await visitor(browser, site);
+  await signIn(grace, "grace");
+  await showsNoQuote(grace.page);
+  assert.doesNotMatch(await grace.page.content(), /Insist|Ada/);
+  grace.assertNoProblems();
+  await grace.close();
+});
+
+test("Clerk that does not answer holds nothing up", async () => {
+  await withQuote(ada, undefined);
+  await page.route("**/v1/client*", () => {});
+  await ada.open();
+  await page.fill("#message", "Independent");
+  await page.keyboard.press("Enter");
+  await showsQuote(page, "Independent");
+  await page.getByRole("link", { name: "Account" }).click();
+  await page.waitForURL(`${site.accounts}/user`);
+  await page.unroute("**/v1/client*");
+});
+
+test("nothing was wrong but what was meant to be", () => {
+  ada.assertNoProblems(/Failed to load resource: .*(422|503|ERR_INTERNET_DISCONNECTED)/);
+});

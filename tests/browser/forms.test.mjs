@@ -1,0 +1,184 @@
+// Saving and deleting with plain forms, and sessions that expire.
+//
+// Tokens live for two seconds here: a page that is open for longer than the
+// clock skew has the session of a page that real visitors left open for a
+// minute.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launch, visitor } from "./support/browser.mjs";
+import { atSignIn, signIn } from "./support/clerk.mjs";
+import { focused, showsNoQuote, showsQuote, typed } from "./support/page.mjs";
+import { startSite } from "./support/site.mjs";
+import { pause } from "./support/within.mjs";
+
+/** Longer than a token lives with the clock skew, in seconds. */
+const TOO_LONG = 8;
+
+let site, browser;
+
+before(async () => {
+  site = await startSite({ tokenTtl: 2 });
+  browser = await launch(site);
+});
+
+after(async () => {
+  await browser?.close();
+  await site?.stop();
+});
+
+const error = (page) => page.textContent("#error");
+const status = (page) => page.textContent("#status");
+
+/** A signed-in visitor without scripts. */
+async function plain(user) {
+  const somebody = await visitor(browser, site, { javaScriptEnabled: false });
+  await signIn(somebody, user);
+  return somebody;
+}
+
+/** A signed-in visitor to whom Clerk's scripts do not come. */
+async function withoutClerk(user) {
+  const somebody = await visitor(browser, site);
+  await somebody.context.route("**/npm/@clerk/**", (route) => route.abort());
+  await signIn(somebody, user);
+  return somebody;
+}
+
+/** The paths of the pages that were loaded while `work` ran. */
+async function path({ requests }, work) {
+  const before = requests.length;
+  await work();
+  const loads = requests.slice(before).filter((request) => request.isNavigationRequest());
+  return loads.map((request) => request.url());
+}
+
+test("with scripts off a quote is saved, edited and deleted", async () => {
+  const ada = await plain("ada");
+  const { page } = ada;
+  await page.fill("#message", "One\nTwo");
+  await page.click("text=Save Quote");
+  await showsQuote(page, "One\nTwo");
+  assert.ok(!(await page.isVisible("#message")));
+  await page.click("text=Edit Quote");
+  await page.fill("#message", "Three");
+  await page.click("text=Save Quote");
+  await showsQuote(page, "Three");
+  await page.click("text=Delete Quote");
+  await showsNoQuote(page);
+  ada.assertNoProblems();
+  await ada.close();
+});
+
+test("with scripts off a refusal stands beside the field, and the text is kept", async () => {
+  const ada = await plain("ada");
+  const { page } = ada;
+  const long = `\n  "${"<b>".repeat(167)}" \n`;
+  await page.fill("#message", long);
+  await page.click("text=Save Quote");
+  await showsNoQuote(page);
+  assert.match(await error(page), /too long/);
+  assert.equal(await typed(page), long);
+  assert.equal(await page.getAttribute("#message", "aria-invalid"), "true");
+  assert.equal(await focused(page), "message");
+  await page.fill("#message", "   ");
+  await page.click("text=Save Quote");
+  assert.match(await error(page), /was empty/);
+  await ada.open();
+  assert.equal(await error(page), "");
+  ada.assertNoProblems();
+  await ada.close();
+});
+
+test("with scripts off a database that is away costs a wait and nothing typed", async () => {
+  const ada = await plain("ada");
+  const { page } = ada;
+  await site.order("database stop");
+  await page.fill("#message", "Worth waiting for");
+  await page.click("text=Save Quote");
+  await page.waitForSelector("text=The database is waking up");
+  await site.order("database start");
+  await showsNoQuote(page);
+  assert.equal(await typed(page), "Worth waiting for");
+  assert.match(await error(page), /database could not be reached/);
+  await page.click("text=Save Quote");
+  await showsQuote(page, "Worth waiting for");
+  ada.assertNoProblems(/503/);
+  await ada.close();
+});
+
+for (const [who, arrive] of [["with scripts off", plain], ["without clerk-js", withoutClerk]]) {
+  test(`${who} an expired session costs a redirect and nothing typed`, async () => {
+    const grace = await arrive("grace");
+    const { page } = grace;
+    const text = "Worth saving twice \u201c😀\u201d";
+    await page.fill("#message", text);
+    await pause(TOO_LONG);
+    const pages = await path(grace, async () => {
+      await page.click("text=Save Quote");
+      await page.waitForSelector("#error:not(:empty)");
+    });
+    assert.equal(pages.filter((url) => url.includes("handshake?")).length, 1);
+    assert.ok(pages.every((url) => !/Worth|message/.test(url)), pages.join("\n"));
+    assert.equal(page.url(), `${site.origin}/`);
+    assert.equal(await typed(page), text);
+    assert.match(await error(page), /session had expired/);
+    await page.click("text=Save Quote");
+    await showsQuote(page, text);
+    await pause(TOO_LONG);
+    await page.click("text=Delete Quote");
+    await page.waitForSelector("#status:not(:empty)");
+    assert.match(await status(page), /session had expired/);
+    await showsQuote(page, text);
+    await page.click("text=Delete Quote");
+    await showsNoQuote(page);
+    grace.assertNoProblems(/Failed to load resource: .*(ERR_FAILED|401)/);
+    await grace.close();
+  });
+}
+
+test("without clerk-js a plain link is in the place of its button", async () => {
+  const alan = await withoutClerk("alan");
+  const { page, requests } = alan;
+  const link = page.getByRole("link", { name: "Account" });
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.user), "link");
+  assert.equal(await link.getAttribute("href"), `${site.accounts}/user`);
+  await page.fill("#message", "By cookie");
+  await page.keyboard.press("Enter");
+  await showsQuote(page, "By cookie");
+  const put = requests.find((request) => request.method() === "PUT");
+  assert.equal(put.headers().authorization, undefined);
+  await page.click("text=Delete Quote");
+  await showsNoQuote(page);
+  await page.click("text=Undo");
+  await showsQuote(page, "By cookie");
+  await link.click();
+  await page.click("text=Sign out");
+  await atSignIn(page, site);
+  alan.assertNoProblems(/ERR_FAILED/);
+  await alan.close();
+});
+
+test("a session that has ended costs a new sign-in and nothing typed", async () => {
+  const alan = await withoutClerk("alan");
+  const { page, context } = alan;
+  await page.click("text=Edit Quote");
+  await page.fill("#message", "Faithful");
+  const cookies = await context.cookies(site.origin);
+  const { value: secret } = cookies.find(({ name }) => name === "__clerk_db_jwt");
+  const end = `${site.frontendApi}/v1/client/sessions?_method=DELETE&__clerk_db_jwt=${secret}`;
+  assert.ok((await context.request.post(end)).ok());
+  await pause(TOO_LONG);
+  await page.keyboard.press("Enter");
+  await atSignIn(page, site);
+  await page.click("button[value=user_alan]");
+  await showsQuote(page, "By cookie");
+  assert.equal(await typed(page), "Faithful");
+  assert.match(await error(page), /session had expired/);
+  assert.equal(await focused(page), "message");
+  await page.keyboard.press("Enter");
+  await showsQuote(page, "Faithful");
+  alan.assertNoProblems(/Failed to load resource: .*(ERR_FAILED|401)/);
+  await alan.close();
+});

@@ -1,0 +1,65 @@
+// The browser, and visitors who note everything that goes wrong.
+
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+/** Longest wait for anything that a page does, in milliseconds. */
+const PATIENCE = 15_000;
+
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--ignore-certificate-errors",
+];
+
+/** Starts the system's Chromium, to which the site's hosts are the only ones there are. */
+export function launch(site) {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [...ARGUMENTS, `--host-resolver-rules=${site.resolverRules}`],
+  });
+}
+
+/** A new visitor: a browser profile with one page. `options` are those of a context. */
+export async function visitor(browser, site, options = {}) {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options });
+  context.setDefaultTimeout(PATIENCE);
+  const hosts = [site.origin, site.frontendApi, site.accounts].map((url) => new URL(url).host);
+  const problems = [];
+  const requests = [];
+  context.on("weberror", (error) => problems.push(`exception: ${error.error().message}`));
+  context.on("console", (message) => {
+    if (message.type() === "error") problems.push(`console: ${message.text()}`);
+  });
+  context.on("request", (request) => {
+    const url = new URL(request.url());
+    if (!/^https?:$/.test(url.protocol)) return;
+    requests.push(request);
+    if (!hosts.includes(url.host)) problems.push(`third party: ${url.host}`);
+  });
+  await context.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) => {
+      console.error(`policy: ${event.violatedDirective} of ${event.blockedURI}`);
+    });
+  });
+  const page = await context.newPage();
+
+  return {
+    context,
+    page,
+    requests,
+    /** Opens a path of the application; returns the response of the page. */
+    open: (path = "/") => page.goto(site.origin + path),
+    /** Fails if anything went wrong, apart from console lines that `expected` matches. */
+    assertNoProblems(expected = /^$/) {
+      const unexpected = problems.filter((problem) => !expected.test(problem));
+      assert.deepEqual(unexpected, []);
+    },
+    close: () => context.close(),
+  };
+}

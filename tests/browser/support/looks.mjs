@@ -1,0 +1,65 @@
+// How a page looks, and how it is for people who cannot see it.
+
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+import { HtmlValidate } from "html-validate";
+
+const screenshots = join(import.meta.dirname, "../../screenshots");
+mkdirSync(screenshots, { recursive: true });
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const validator = new HtmlValidate({
+  extends: ["html-validate:recommended"],
+  rules: {
+    // With scripts off nothing else brings a page back by itself.
+    "meta-refresh": "off",
+  },
+});
+
+/** Fails if the HTML that the server sent is not valid. */
+export async function assertValid(html, what) {
+  const { results } = await validator.validateString(html);
+  const messages = results.flatMap((result) => result.messages);
+  assert.deepEqual(messages.map(({ ruleId, message, line }) => `${what}: ${line}: ${ruleId}: ${message}`), []);
+}
+
+/** Fails if axe finds a violation, or something sticks out on the side. */
+export async function assertAccessible(page, what) {
+  await page.evaluate(axe);
+  const violations = await page.evaluate(async () => {
+    // What clerk-js mounts is Clerk's to get right.
+    const scope = { exclude: ["#user > div"] };
+    const { violations } = await globalThis.axe.run(scope, { resultTypes: ["violations"] });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  });
+  assert.deepEqual(violations, [], what);
+  const overhang = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(overhang <= 0, `${what}: ${overhang} pixels too wide`);
+}
+
+/** Takes a picture of the whole page. */
+export const picture = (page, name) =>
+  page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true, animations: "disabled" });
+
+/** The looks in which a page has to be good. */
+const LOOKS = ["light", "dark"].flatMap((colorScheme) => [360, 1280].map((width) => ({ colorScheme, width })));
+
+/** Checks a page, as it is now, in every look, and takes its pictures. */
+export async function assertGood(page, name) {
+  for (const { colorScheme, width } of LOOKS) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: width === 360 ? 740 : 800 });
+    const look = `${name}-${colorScheme}-${width}`;
+    await picture(page, look);
+    await assertAccessible(page, look);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 320, height: 256 });
+  await assertAccessible(page, `${name} at 400 %`);
+  await page.setViewportSize({ width: 1280, height: 800 });
+}

@@ -1,0 +1,133 @@
+//! What API Gateway's HTTP API does: a request becomes an event for the
+//! function of its route, and what that answers becomes the response.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use clerk_stand_in::StandIn;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{COOKIE, HOST, SET_COOKIE};
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use tests::answer::SetCookie;
+use tests::{Answer, App, Event};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::RwLock;
+use tokio_native_tls::TlsAcceptor;
+
+/// The path of the stand-in, where it is on the application's origin.
+const STAND_IN: &str = "/__clerk";
+
+/// The functions behind their routes, and perhaps the stand-in beside them.
+pub(crate) struct Gateway {
+    app: RwLock<App>,
+    stand_in: Option<Arc<StandIn>>,
+}
+
+/// Answers every connection, without end.
+pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<TlsAcceptor>) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        tokio::spawn(connection(Arc::clone(&gateway), stream, tls.clone()));
+    }
+}
+
+/// Browsers give up handshakes and connections all the time.
+async fn connection(gateway: Arc<Gateway>, stream: TcpStream, tls: Option<TlsAcceptor>) {
+    match tls {
+        None => requests(gateway, stream).await,
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(stream).await {
+                requests(gateway, stream).await;
+            }
+        }
+    }
+}
+
+async fn requests(gateway: Arc<Gateway>, stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let answer = service_fn(|request| {
+        let gateway = Arc::clone(&gateway);
+        async move { Ok::<_, Infallible>(gateway.respond(request).await) }
+    });
+    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+    drop(served.await);
+}
+
+impl Gateway {
+    pub(crate) fn new(app: App, stand_in: Option<Arc<StandIn>>) -> Self {
+        Self {
+            app: RwLock::new(app),
+            stand_in,
+        }
+    }
+
+    /// Deploys the functions anew, with another configuration.
+    pub(crate) async fn replace(&self, app: App) {
+        *self.app.write().await = app;
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        match &self.stand_in {
+            Some(stand_in) if parts.uri.path().starts_with(STAND_IN) => stand_in
+                .respond_below_base(Request::from_parts(parts, body))
+                .map(Full::from),
+            _ => response(self.app.read().await.send(event(&parts, &body)).await),
+        }
+    }
+}
+
+fn event(parts: &Parts, body: &[u8]) -> Event {
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
+    let mut event = Event::new(known(&parts.method), target);
+    if !body.is_empty() {
+        event = event.body("application/octet-stream", body);
+    }
+    for (name, value) in &parts.headers {
+        let value = value.to_str().unwrap();
+        event = match name {
+            &COOKIE => cookies(event, value),
+            // The event has the name that API Gateway gives it.
+            &HOST => event,
+            name => event.header(name.as_str(), value),
+        };
+    }
+    event
+}
+
+fn cookies(event: Event, header: &str) -> Event {
+    let pairs = header.split("; ").filter_map(|pair| pair.split_once('='));
+    pairs.fold(event, |event, (name, value)| event.cookie(name, value))
+}
+
+fn known(method: &Method) -> &'static str {
+    ["GET", "HEAD", "PUT", "POST", "DELETE"]
+        .into_iter()
+        .find(|known| method == known)
+        .expect("browsers send nothing else")
+}
+
+fn response(answer: Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(answer.status);
+    for (name, value) in answer.headers {
+        response = response.header(name, value);
+    }
+    for cookie in &answer.cookies {
+        response = response.header(SET_COOKIE, line(cookie));
+    }
+    response.body(answer.body.into()).unwrap()
+}
+
+fn line(cookie: &SetCookie) -> String {
+    let pair = format!("{}={}", cookie.name, cookie.value);
+    [&[pair], cookie.attributes.as_slice()].concat().join("; ")
+}

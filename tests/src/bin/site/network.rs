@@ -1,0 +1,49 @@
+//! Ports, certificates, and how Chromium finds the hosts.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use clerk_stand_in::server;
+use dev::certificates::Authority;
+use tokio::net::TcpListener;
+use tokio_native_tls::TlsAcceptor;
+
+/// Chromium finds no other host: what a page loads from one is an error.
+const NO_OTHERS: &str = "MAP * ~NOTFOUND";
+
+/// A free port of 127.0.0.1, and its number.
+pub(crate) async fn listen() -> (TcpListener, u16) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// One certificate for all hosts, by an authority that nobody trusts:
+/// Chromium is told not to mind.
+pub(crate) fn tls(addresses: &[&str], folder: &Path) -> TlsAcceptor {
+    let hosts: Vec<&str> = addresses.iter().map(|address| host(address)).collect();
+    let identity = Authority::new().unwrap().issue(&hosts).unwrap();
+    let (certificate, key) = (folder.join("site.crt"), folder.join("site.key"));
+    fs::write(&certificate, identity.certificate).unwrap();
+    fs::write(&key, identity.key).unwrap();
+    server::tls(&certificate, &key).unwrap()
+}
+
+/// Chromium's `--host-resolver-rules` for a site on localhost.
+pub(crate) fn localhost_rules() -> String {
+    format!("EXCLUDE localhost, {NO_OTHERS}")
+}
+
+/// The same for https addresses and their ports of 127.0.0.1.
+pub(crate) fn rules(addresses: &[(&str, u16)]) -> String {
+    let rules = addresses.iter().map(|(address, port)| {
+        let host = host(address);
+        format!("MAP {host} 127.0.0.1:{port}, ")
+    });
+    rules.chain([NO_OTHERS.to_owned()]).collect()
+}
+
+fn host(address: &str) -> &str {
+    address.strip_prefix("https://").expect("an https address")
+}

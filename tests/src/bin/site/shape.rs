@@ -1,0 +1,66 @@
+//! Where Clerk is, seen from the application.
+
+use clap::ValueEnum;
+use clerk_stand_in::keys::publishable_key;
+
+/// How the application and its Clerk instance are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    /// A development instance below `/__clerk` of the application, over http.
+    Proxy,
+    /// The same as `make dev` has it, under `cargo lambda watch`.
+    Watch,
+    /// A development instance on Clerk's own hosts.
+    Development,
+    /// A production instance on subdomains of the application's domain.
+    Production,
+}
+
+/// The public addresses of a shape.
+#[derive(Clone, Debug)]
+pub(crate) struct Addresses {
+    /// Origin of the application.
+    pub(crate) app: String,
+    /// The Frontend API.
+    pub(crate) frontend_api: String,
+    /// The account portal.
+    pub(crate) accounts: String,
+    /// The instance's publishable key.
+    pub(crate) publishable_key: String,
+    /// `CLERK_PROXY_URL`; empty where Clerk is at its own host.
+    pub(crate) proxy_url: String,
+}
+
+impl Shape {
+    /// The addresses; `port` is the application's, where that is visible.
+    pub(crate) fn addresses(self, port: u16) -> Addresses {
+        let development = publishable_key("happy-hippo-1.clerk.accounts.dev", false);
+        match self {
+            Self::Proxy | Self::Watch => {
+                let app = format!("http://localhost:{port}");
+                let stand_in = format!("{app}/__clerk");
+                Addresses {
+                    app,
+                    frontend_api: stand_in.clone(),
+                    accounts: stand_in.clone(),
+                    proxy_url: stand_in,
+                    publishable_key: development,
+                }
+            }
+            Self::Development => Addresses {
+                app: "https://www.example.test".to_owned(),
+                frontend_api: "https://happy-hippo-1.clerk.accounts.dev".to_owned(),
+                accounts: "https://happy-hippo-1.accounts.dev".to_owned(),
+                proxy_url: String::new(),
+                publishable_key: development,
+            },
+            Self::Production => Addresses {
+                app: "https://app.example.test".to_owned(),
+                frontend_api: "https://clerk.example.test".to_owned(),
+                accounts: "https://accounts.example.test".to_owned(),
+                proxy_url: String::new(),
+                publishable_key: publishable_key("clerk.example.test", true),
+            },
+        }
+    }
+}

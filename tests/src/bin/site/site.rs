@@ -1,0 +1,157 @@
+//! Everything that runs.
+
+use std::sync::Arc;
+
+use clerk_stand_in::{Config, StandIn, server};
+use dev::postgres::Server;
+use dev::tools;
+use serde_json::{Value, json};
+use tests::postgres::Database;
+use tests::{App, Function, Instance};
+
+use crate::command::Command;
+use crate::gateway::{self, Gateway};
+use crate::network::{listen, localhost_rules, rules, tls};
+use crate::shape::{Addresses, Shape};
+use crate::watch::{self, Watch};
+
+/// The site. It ends when this is dropped.
+pub(crate) struct Site {
+    postgres: Server,
+    stand_in: Arc<StandIn>,
+    addresses: Addresses,
+    resolver_rules: String,
+    front: Front,
+}
+
+/// What is in front of the functions.
+enum Front {
+    Gateway(Arc<Gateway>),
+    #[expect(dead_code, reason = "it only has to be there")]
+    Watch(Watch),
+}
+
+impl Site {
+    /// Starts it.
+    pub(crate) async fn start(shape: Shape, token_ttl_secs: u64) -> Self {
+        let postgres = Server::throwaway().await.unwrap();
+        Database::of(&postgres).migrate().await;
+        let (listener, port) = listen().await;
+        let addresses = shape.addresses(port);
+        let config = Config {
+            dir: postgres.home().join("clerk"),
+            publishable_key: addresses.publishable_key.clone(),
+            frontend_api: addresses.frontend_api.clone(),
+            accounts: addresses.accounts.clone(),
+            app_origin: addresses.app.clone(),
+            node_modules: tools::npm_packages(None).await.unwrap(),
+            token_ttl_secs,
+        };
+        let stand_in = Arc::new(StandIn::open(config.clone()).unwrap());
+        let app = app(&postgres, &addresses, &stand_in.jwt_key());
+
+        let (front, resolver_rules) = match shape {
+            Shape::Watch => {
+                drop(listener);
+                let watch = watch::start(&app, &config, port, postgres.home()).await;
+                (Front::Watch(watch), localhost_rules())
+            }
+            Shape::Proxy => {
+                let gateway = Gateway::new(started(app).await, Some(Arc::clone(&stand_in)));
+                let gateway = Arc::new(gateway);
+                tokio::spawn(gateway::serve(Arc::clone(&gateway), listener, None));
+                (Front::Gateway(gateway), localhost_rules())
+            }
+            Shape::Development | Shape::Production => {
+                let gateway = Arc::new(Gateway::new(started(app).await, None));
+                let Addresses {
+                    app,
+                    frontend_api,
+                    accounts,
+                    ..
+                } = &addresses;
+                let tls = tls(&[app, frontend_api, accounts], postgres.home());
+                let (clerks, clerks_port) = listen().await;
+                let served = server::serve(Arc::clone(&stand_in), clerks, Some(tls.clone()));
+                tokio::spawn(served);
+                tokio::spawn(gateway::serve(Arc::clone(&gateway), listener, Some(tls)));
+                let hosts = [
+                    (app, port),
+                    (frontend_api, clerks_port),
+                    (accounts, clerks_port),
+                ];
+                (
+                    Front::Gateway(gateway),
+                    rules(&hosts.map(|(address, port)| (address.as_str(), port))),
+                )
+            }
+        };
+        Self {
+            postgres,
+            stand_in,
+            addresses,
+            resolver_rules,
+            front,
+        }
+    }
+
+    /// What a test has to know: the addresses, and how Chromium finds them.
+    pub(crate) fn description(&self) -> Value {
+        json!({
+            "origin": self.addresses.app,
+            "frontendApi": self.addresses.frontend_api,
+            "accounts": self.addresses.accounts,
+            "resolverRules": self.resolver_rules,
+        })
+    }
+
+    /// Does what a command says.
+    pub(crate) async fn obey(&mut self, command: Command) {
+        match command {
+            Command::StopDatabase => self.postgres.halt().await.unwrap(),
+            Command::StartDatabase => self.postgres.resume().await.unwrap(),
+            Command::HideTable => self.rename_table("user_messages", "hidden").await,
+            Command::ShowTable => self.rename_table("hidden", "user_messages").await,
+            Command::WrongKey => {
+                self.deploy(&Instance::impostor().stand_in().jwt_key())
+                    .await
+            }
+            Command::RightKey => self.deploy(&self.stand_in.jwt_key()).await,
+        }
+    }
+
+    async fn rename_table(&self, from: &str, to: &str) {
+        let client = Database::of(&self.postgres).client().await;
+        let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+        client.batch_execute(&rename).await.unwrap();
+    }
+
+    /// Replaces the functions by some with this `CLERK_JWT_KEY`.
+    async fn deploy(&self, jwt_key: &str) {
+        let app = app(&self.postgres, &self.addresses, jwt_key);
+        match &self.front {
+            Front::Gateway(gateway) => gateway.replace(started(app).await).await,
+            Front::Watch(_) => panic!("cargo lambda watch keeps its environment"),
+        }
+    }
+}
+
+fn app(postgres: &Server, addresses: &Addresses, jwt_key: &str) -> App {
+    App::deployed_on(&Database::of(postgres))
+        .with("CLERK_PUBLISHABLE_KEY", &addresses.publishable_key)
+        .with("CLERK_JWT_KEY", jwt_key)
+        .with("CLERK_PROXY_URL", &addresses.proxy_url)
+        .with(
+            "CLERK_SIGN_IN_URL",
+            &format!("{}/sign-in", addresses.accounts),
+        )
+        .with("PUBLIC_ORIGIN", &addresses.app)
+}
+
+/// Its functions run: building them is no visitor's wait.
+async fn started(app: App) -> App {
+    for function in Function::ALL {
+        app.environment(function).await;
+    }
+    app
+}
