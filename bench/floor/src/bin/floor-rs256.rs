@@ -1,0 +1,28 @@
+//! One RS256 check, over and over: the signature of `TOKEN` with the key
+//! `CLERK_JWT_KEY`, both read once.
+
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::sign::Verifier;
+
+fn main() -> anyhow::Result<()> {
+    let key = PKey::public_key_from_pem(floor::variable("CLERK_JWT_KEY")?.as_bytes())?;
+    let token = floor::variable("TOKEN")?;
+    let (signed, signature) = token.rsplit_once('.').context("TOKEN is no JWT")?;
+    let signature = BASE64_URL_SAFE_NO_PAD.decode(signature)?;
+
+    let calls = floor::calls()?;
+    let mut durations = Vec::with_capacity(calls);
+    for _ in 0..calls {
+        let begin = Instant::now();
+        let mut verifier = Verifier::new(MessageDigest::sha256(), &key)?;
+        let valid = verifier.verify_oneshot(&signature, signed.as_bytes())?;
+        durations.push(begin.elapsed());
+        ensure!(valid, "TOKEN is not signed with CLERK_JWT_KEY");
+    }
+    Ok(floor::print(&durations)?)
+}

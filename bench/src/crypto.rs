@@ -1,0 +1,54 @@
+//! Which cryptography is linked into the functions.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+use crate::programs::FUNCTIONS;
+
+/// Packages that bring TLS or public-key cryptography.
+const LIBRARIES: [&str; 9] = [
+    "aws-lc-sys",
+    "boring-sys",
+    "botan",
+    "ed25519-dalek",
+    "openssl-sys",
+    "p256",
+    "ring",
+    "rsa",
+    "rustls",
+];
+
+/// Those of them that the functions depend on.
+///
+/// # Errors
+/// If cargo cannot say.
+pub(crate) fn linked() -> anyhow::Result<BTreeSet<String>> {
+    let mut tree = Command::new("cargo");
+    tree.args([
+        "tree",
+        "--locked",
+        "--edges=normal",
+        "--prefix=none",
+        "--format={p}",
+    ])
+    .args([
+        "--manifest-path",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+    ]);
+    for function in FUNCTIONS {
+        tree.args(["--package", function]);
+    }
+    let output = tree.output().context("cannot start cargo")?;
+    let words = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo tree failed: {words}");
+    let packages = String::from_utf8(output.stdout)?;
+    let names = packages
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    Ok(names
+        .filter(|name| LIBRARIES.contains(name))
+        .map(str::to_owned)
+        .collect())
+}

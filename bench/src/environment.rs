@@ -1,0 +1,175 @@
+//! One program's process: started, asked, looked at, ended.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tests::runtime_api::{Outcome, RuntimeApi};
+
+use crate::programs::Program;
+use crate::world::World;
+
+/// Longest time to initialize; under valgrind everything takes 50 times as long.
+const INIT: Duration = Duration::from_secs(60);
+
+/// How often a process that has not initialized yet is looked at.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What a process needs after its answer until it waits for the next event.
+const SETTLE: Duration = Duration::from_millis(3);
+
+/// A running program and the Runtime API that it asks.
+pub(crate) struct Environment {
+    child: Child,
+    api: RuntimeApi,
+    name: &'static str,
+    /// From the start of the process to its first request for an event.
+    pub(crate) init: Duration,
+}
+
+/// Memory of a process, in megabytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    /// VmRSS: now.
+    pub(crate) resident: f64,
+    /// VmHWM: at most so far.
+    pub(crate) peak: f64,
+}
+
+impl Environment {
+    /// Starts a program and waits until it asks for an event.
+    ///
+    /// # Errors
+    /// If it ends instead; the error holds its last words.
+    pub(crate) async fn start(program: &Program, world: &World) -> anyhow::Result<Self> {
+        let api = RuntimeApi::start().await;
+        let log = world.file("log");
+        let (first, arguments) = program.command.split_first().context("no command")?;
+        let mut command = Command::new(first);
+        command.args(arguments).env_clear();
+        world.mark.put_on(&mut command);
+        command
+            .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", program.name)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .envs(&program.variables)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log)?);
+        let begin = Instant::now();
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.name))?;
+        wait_for_init(&mut child, &api, program.name, &log).await?;
+        Ok(Self {
+            init: begin.elapsed(),
+            child,
+            api,
+            name: program.name,
+        })
+    }
+
+    /// Hands over an event; returns the answer and what it took. The program
+    /// must first have asked for it, so that all of its work is counted.
+    ///
+    /// # Errors
+    /// If the invocation fails.
+    pub(crate) async fn call(&self, event: &Value) -> anyhow::Result<(Value, Duration)> {
+        let event = event.clone();
+        let begin = Instant::now();
+        let outcome = self.api.invoke(event).await;
+        let took = begin.elapsed();
+        match outcome {
+            Outcome::Answer(answer) => Ok((answer, took)),
+            Outcome::Error(error) => bail!("{} failed: {error}", self.name),
+        }
+    }
+
+    /// As [`Environment::call`], for a known status.
+    ///
+    /// # Errors
+    /// If the invocation fails or has another status.
+    pub(crate) async fn expect(&self, event: &Value, status: u16) -> anyhow::Result<Duration> {
+        let (answer, took) = self.call(event).await?;
+        if answer["statusCode"] != status {
+            bail!("{} did not answer with {status}: {answer}", self.name);
+        }
+        Ok(took)
+    }
+
+    /// CPU time so far, of all threads, once the process has come to rest.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub(crate) async fn cpu(&self) -> anyhow::Result<Duration> {
+        tokio::time::sleep(SETTLE).await;
+        let clock = clock_getcpuclockid(self.pid()?)?;
+        Ok(clock_gettime(clock)?.into())
+    }
+
+    /// Memory now.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let megabytes = |field: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(field));
+            let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+            kilobytes.map(|kilobytes: f64| kilobytes * 1024.0 / 1e6)
+        };
+        Ok(Memory {
+            resident: megabytes("VmRSS:").context("no VmRSS in /proc")?,
+            peak: megabytes("VmHWM:").context("no VmHWM in /proc")?,
+        })
+    }
+
+    /// Asks the process to end, and waits until it has.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+        kill(self.pid()?, Signal::SIGTERM)?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    fn pid(&self) -> anyhow::Result<Pid> {
+        Ok(Pid::from_raw(self.child.id().try_into()?))
+    }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        // Fails when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn wait_for_init(
+    child: &mut Child,
+    api: &RuntimeApi,
+    name: &str,
+    log: &Path,
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + INIT;
+    loop {
+        if tokio::time::timeout(PAUSE, api.initialized()).await.is_ok() {
+            return Ok(());
+        }
+        let ended = child.try_wait()?;
+        if ended.is_some() || Instant::now() > deadline {
+            let words = fs::read_to_string(log).unwrap_or_default();
+            bail!("{name} did not initialize: {words}");
+        }
+    }
+}

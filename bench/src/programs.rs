@@ -1,0 +1,131 @@
+//! What is measured: the four functions, three peers, and the floor.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use tests::{Event, Variables};
+
+use crate::world::{QUOTE, World, payload};
+
+/// A program that answers invocations.
+#[derive(Clone)]
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    /// What it is made of.
+    pub(crate) about: &'static str,
+    /// The command: a program and its arguments.
+    pub(crate) command: Vec<OsString>,
+    pub(crate) variables: Variables,
+    /// What it is asked.
+    pub(crate) event: Value,
+    /// The status that it answers with.
+    pub(crate) status: u16,
+    /// A request without a token, where that is measured as well.
+    pub(crate) refused: Option<Value>,
+    /// What would be uploaded.
+    pub(crate) zip: PathBuf,
+}
+
+/// The four functions.
+pub(crate) const FUNCTIONS: [&str; 4] = ["get-quote", "save-quote", "delete-quote", "render-page"];
+
+/// The function that the peers are like.
+pub(crate) const OURS: &str = "get-quote";
+
+/// The peers.
+pub(crate) const PEERS: [&str; 3] = ["Go", "Node", "Python"];
+
+/// The function that does nothing.
+pub(crate) const NOTHING: &str = "nothing";
+
+/// All programs, in the order of the tables.
+///
+/// # Errors
+/// If one has not been built.
+pub(crate) fn all(world: &World) -> anyhow::Result<Vec<Program>> {
+    let get = Event::get_quote().header("accept", "application/json");
+    let refused = payload(get.clone());
+    let get = payload(get.bearer(&world.reader.token));
+    let save = payload(Event::put_quote(QUOTE).bearer(&world.writer.token));
+    let delete = payload(Event::delete_quote().bearer(&world.stranger.token));
+    let page = payload(Event::page("/").signed_in(&world.reader));
+
+    let program = |name, about, interpreter: Option<&str>, file, event: &Value| {
+        let mut command = Vec::new();
+        if let Some(interpreter) = interpreter {
+            command.push(resolved(interpreter)?);
+        }
+        command.push(world.built(name, file)?.into());
+        Ok::<_, anyhow::Error>(Program {
+            name,
+            about,
+            command,
+            variables: world.variables(),
+            event: event.clone(),
+            status: 200,
+            refused: None,
+            zip: world.zip(name),
+        })
+    };
+    let binary = |name, about, event: &Value| program(name, about, None, "bootstrap", event);
+
+    let mut programs = vec![
+        binary("get-quote", "this project", &get)?,
+        binary("save-quote", "this project", &save)?,
+        binary("delete-quote", "this project", &delete)?,
+        binary("render-page", "this project", &page)?,
+        binary("Go", "golang-jwt, lib/pq", &get)?,
+        program(
+            "Node",
+            "@clerk/backend, pg, bundled",
+            Some("node"),
+            "index.js",
+            &get,
+        )?,
+        program(
+            "Python",
+            "PyJWT, psycopg",
+            Some("python3"),
+            "bootstrap.py",
+            &get,
+        )?,
+        binary(NOTHING, "lambda_http, does nothing", &get)?,
+    ];
+    for program in &mut programs {
+        if program.name == "delete-quote" {
+            program.status = 204;
+        }
+        if [OURS, NOTHING].contains(&program.name) {
+            program.refused = Some(refused.clone());
+        }
+    }
+    Ok(programs)
+}
+
+/// The program of this name among them.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn find<'a>(programs: &'a [Program], name: &str) -> anyhow::Result<&'a Program> {
+    let mut named = programs.iter().filter(|program| program.name == name);
+    named.next().with_context(|| format!("no program {name}"))
+}
+
+/// The interpreter itself: what is found on PATH may be a script that looks
+/// for it, whose time would be counted.
+fn resolved(interpreter: &str) -> anyhow::Result<OsString> {
+    let question = match interpreter {
+        "node" => ["-p", "process.execPath"],
+        _ => ["-c", "import sys; print(sys.executable)"],
+    };
+    let answer = Command::new(interpreter)
+        .args(question)
+        .output()
+        .with_context(|| format!("cannot start {interpreter}: install it"))?;
+    let path = String::from_utf8(answer.stdout)?.trim().to_owned();
+    ensure!(!path.is_empty(), "{interpreter} does not say where it is");
+    Ok(path.into())
+}

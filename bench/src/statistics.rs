@@ -1,0 +1,140 @@
+//! Medians and how far the rest lies from them.
+
+use std::fmt;
+
+/// Observations of one quantity.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Samples(Vec<f64>);
+
+/// The middle half of the observations.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) lower_quartile: f64,
+    pub(crate) upper_quartile: f64,
+}
+
+impl Samples {
+    /// The value below which this share of them lies; NaN when there are none.
+    pub(crate) fn quantile(&self, share: f64) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let last = sorted.len().saturating_sub(1) as f64;
+        let at = (share * last).round() as usize;
+        sorted.get(at).copied().unwrap_or(f64::NAN)
+    }
+
+    pub(crate) fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    pub(crate) fn p99(&self) -> f64 {
+        self.quantile(0.99)
+    }
+
+    pub(crate) fn spread(&self) -> Spread {
+        Spread {
+            median: self.median(),
+            lower_quartile: self.quantile(0.25),
+            upper_quartile: self.quantile(0.75),
+        }
+    }
+
+    pub(crate) fn push(&mut self, value: f64) {
+        self.0.push(value);
+    }
+
+    pub(crate) fn extend(&mut self, more: &Self) {
+        self.0.extend_from_slice(&more.0);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each of these divided by its partner: two programs in the same round.
+    pub(crate) fn over(&self, other: &Self) -> Self {
+        self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect()
+    }
+
+    /// Each of these plus its partner.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        self.0.iter().zip(&other.0).map(|(a, b)| a + b).collect()
+    }
+}
+
+impl FromIterator<f64> for Samples {
+    fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ({}–{})",
+            digits(self.median),
+            digits(self.lower_quartile),
+            digits(self.upper_quartile)
+        )
+    }
+}
+
+/// A number with the three digits that may mean something.
+pub(crate) fn digits(value: f64) -> String {
+    let places = match value.abs() {
+        size if size >= 100.0 => 0,
+        size if size >= 10.0 => 1,
+        size if size >= 1.0 => 2,
+        _ => 3,
+    };
+    format!("{value:.places$}")
+}
+
+/// A count in groups of three digits.
+pub(crate) fn grouped(count: u64) -> String {
+    let text = count.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in text.char_indices() {
+        if place > 0 && (text.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_observations() {
+        let samples: Samples = (1..=101).rev().map(f64::from).collect();
+        assert_eq!(samples.median(), 51.0);
+        assert_eq!(samples.quantile(0.25), 26.0);
+        assert_eq!(samples.p99(), 100.0);
+        assert!(Samples::default().median().is_nan());
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_round() {
+        let slow: Samples = [4.0, 30.0].into_iter().collect();
+        let fast: Samples = [2.0, 10.0].into_iter().collect();
+        assert_eq!(slow.over(&fast).quantile(0.0), 2.0);
+        assert_eq!(slow.plus(&fast).quantile(1.0), 40.0);
+    }
+
+    #[test]
+    fn numbers_have_three_digits() {
+        let texts = [382.4, 12.34, 1.234, 0.2164].map(digits);
+        assert_eq!(texts, ["382", "12.3", "1.23", "0.216"]);
+    }
+
+    #[test]
+    fn counts_are_grouped() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(grouped(12), "12");
+    }
+}

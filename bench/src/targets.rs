@@ -1,0 +1,279 @@
+//! What was aimed at, and what came of it.
+
+use crate::programs::{FUNCTIONS, NOTHING, OURS};
+use crate::results::Results;
+use crate::rounds::Seen;
+use crate::statistics::{Samples, digits};
+
+/// One aim.
+pub(crate) struct Target {
+    pub(crate) text: String,
+    pub(crate) measured: f64,
+    bound: Bound,
+    /// What stands in the way where it is not met.
+    why: &'static str,
+}
+
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Target {
+    /// Met, or by how much not and why.
+    pub(crate) fn verdict(&self) -> String {
+        let (met, wanted) = match self.bound {
+            Bound::AtMost(most) => (self.measured <= most, most),
+            Bound::AtLeast(least) => (self.measured >= least, least),
+        };
+        if met {
+            return "met".to_owned();
+        }
+        if wanted == 0.0 {
+            return format!("**missed**: {}", self.why);
+        }
+        let off = (self.measured / wanted - 1.0).abs() * 100.0;
+        format!("**missed by {off:.0} %**: {}", self.why)
+    }
+
+    /// The bound in words.
+    pub(crate) fn wanted(&self) -> String {
+        match self.bound {
+            Bound::AtMost(most) => format!("≤ {}", plain(most)),
+            Bound::AtLeast(least) => format!("≥ {}", plain(least)),
+        }
+    }
+}
+
+/// A bound without digits that nobody wrote.
+fn plain(bound: f64) -> String {
+    let text = digits(bound);
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+const NETWORK: &str = "the floor's statement runs in a loop of its own, where the driver's task and the statement share one wake-up";
+const HANDSHAKE: &str = "TLS, its certificate checks and SCRAM's 4,096 rounds are work that the function that does nothing has not";
+const START: &str =
+    "four crates more to load and relocate, the configuration, and the attempts to connect";
+const PEER: &str = "the peer is better than the prototype's";
+const SIZE: &str = "the vendored OpenSSL is most of it";
+const MEMORY: &str = "the binary's own pages and OpenSSL's tables are resident";
+const DEFECT: &str = "this is a defect";
+
+/// All targets of the benchmark with what was measured.
+///
+/// # Errors
+/// If something they need was not measured.
+pub(crate) fn all(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
+    let mut targets = floor(results)?;
+    targets.extend(peers(results)?);
+    targets.extend(resources(results));
+    Ok(targets)
+}
+
+fn floor(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
+    let rounds = &results.rounds;
+    let (ours, nothing) = (rounds.of(OURS)?, rounds.of(NOTHING)?);
+    let unreachable = &results.unreachable;
+    let sum = floor_sum(results)?;
+    let refused = results.traffic.iter().find_map(|counted| counted.refused);
+    Ok(vec![
+        at_most(
+            1.15,
+            "warm call, against the floor's sum",
+            ours.warm.over(&sum).median(),
+            NETWORK,
+        ),
+        at_most(
+            1.5,
+            "request without a token, against doing nothing",
+            ours.refused.over(&nothing.refused).median(),
+            "the answer is problem details with its headers, not an empty one",
+        ),
+        at_most(
+            0.0,
+            "round trips to the database for a request without a token",
+            refused.unwrap_or(f64::NAN),
+            DEFECT,
+        ),
+        at_most(
+            4.0,
+            "CPU of a cold start, connection included, against doing nothing",
+            ours.cold_cpu.over(&nothing.cold_cpu).median(),
+            HANDSHAKE,
+        ),
+        at_most(
+            2.5,
+            "the same with no database in reach",
+            unreachable.ours.over(&unreachable.nothing).median(),
+            START,
+        ),
+        at_most(
+            0.0,
+            "system certificates opened by a cold start",
+            results.opened.deployed as f64,
+            DEFECT,
+        ),
+        at_most(
+            1.0,
+            "crypto libraries linked",
+            results.crypto.len() as f64,
+            DEFECT,
+        ),
+    ])
+}
+
+fn peers(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
+    let rounds = &results.rounds;
+    let ours = rounds.of(OURS)?;
+    let times = |peer: &str, quantity: fn(&Seen) -> &Samples| {
+        let peer = rounds.of(peer)?;
+        anyhow::Ok(quantity(peer).over(quantity(ours)).median())
+    };
+    let cold: fn(&Seen) -> &Samples = |seen| &seen.cold;
+    let cold_cpu: fn(&Seen) -> &Samples = |seen| &seen.cold_cpu;
+    let warm: fn(&Seen) -> &Samples = |seen| &seen.warm;
+    let warm_cpu: fn(&Seen) -> &Samples = |seen| &seen.warm_cpu;
+    let memory: fn(&Seen) -> &Samples = |seen| &seen.resident;
+    Ok(vec![
+        at_least(
+            8.0,
+            "Node's cold start, in ours",
+            times("Node", cold)?,
+            PEER,
+        ),
+        at_least(
+            15.0,
+            "Node's CPU of a cold start, in ours",
+            times("Node", cold_cpu)?,
+            PEER,
+        ),
+        at_least(2.5, "Node's warm call, in ours", times("Node", warm)?, PEER),
+        at_least(
+            6.0,
+            "Node's CPU of a warm call, in ours",
+            times("Node", warm_cpu)?,
+            PEER,
+        ),
+        at_least(5.0, "Node's memory, in ours", times("Node", memory)?, PEER),
+        at_least(
+            15.0,
+            "Python's cold start, in ours",
+            times("Python", cold)?,
+            PEER,
+        ),
+        at_least(
+            1.6,
+            "Python's warm call, in ours",
+            times("Python", warm)?,
+            PEER,
+        ),
+        at_least(
+            2.0,
+            "Go's CPU of a warm call, in ours",
+            times("Go", warm_cpu)?,
+            PEER,
+        ),
+        at_least(1.0, "Go's cold start, in ours", times("Go", cold)?, PEER),
+    ])
+}
+
+fn resources(results: &Results<'_>) -> Vec<Target> {
+    let sizes = &results.sizes;
+    let ours = |sizes: &[(&'static str, f64)]| {
+        let functions = sizes.iter().filter(|(name, _)| FUNCTIONS.contains(name));
+        functions.map(|(_, size)| *size).fold(0.0, f64::max)
+    };
+    let after = |calls: usize| {
+        results
+            .endured
+            .iter()
+            .map(move |endured| endured.memory[calls].resident)
+    };
+    let [some, many] = results.plan.endurance;
+    let grown = after(2).zip(after(1)).map(|(then, before)| then - before);
+    let mut targets = vec![at_most(
+        3.5,
+        "largest zip, MB, on this architecture",
+        ours(&sizes.here),
+        SIZE,
+    )];
+    if let Some(elsewhere) = &sizes.elsewhere {
+        let text = "largest zip, MB, on the other architecture";
+        targets.push(at_most(3.5, text, ours(elsewhere), SIZE));
+    }
+    targets.push(at_most(
+        10.0,
+        format!("most memory of a function after {some} calls, MB"),
+        after(1).fold(0.0, f64::max),
+        MEMORY,
+    ));
+    targets.push(at_most(
+        0.2,
+        format!("most that it grows from there to {many} calls, MB"),
+        grown.fold(0.0, f64::max),
+        DEFECT,
+    ));
+    targets
+}
+
+/// The floor of a warm call in each round: doing nothing, one RS256 check, one
+/// statement.
+///
+/// # Errors
+/// If the function that does nothing was not measured.
+pub(crate) fn floor_sum(results: &Results<'_>) -> anyhow::Result<Samples> {
+    let rounds = &results.rounds;
+    let nothing = &rounds.of(NOTHING)?.warm;
+    Ok(nothing.plus(&rounds.rs256).plus(&rounds.statement))
+}
+
+fn at_most(most: f64, text: impl Into<String>, measured: f64, why: &'static str) -> Target {
+    target(Bound::AtMost(most), text, measured, why)
+}
+
+fn at_least(least: f64, text: impl Into<String>, measured: f64, why: &'static str) -> Target {
+    target(Bound::AtLeast(least), text, measured, why)
+}
+
+fn target(bound: Bound, text: impl Into<String>, measured: f64, why: &'static str) -> Target {
+    Target {
+        text: text.into(),
+        measured,
+        bound,
+        why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_that_is_reached_is_met() {
+        assert_eq!(at_most(4.0, "", 4.0, "").verdict(), "met");
+        assert_eq!(at_least(4.0, "", 4.0, "").verdict(), "met");
+    }
+
+    #[test]
+    fn a_miss_says_by_how_much_and_why() {
+        let missed = at_most(4.0, "", 5.0, "the reason").verdict();
+        assert_eq!(missed, "**missed by 25 %**: the reason");
+        let missed = at_least(4.0, "", 3.0, "the reason").verdict();
+        assert_eq!(missed, "**missed by 25 %**: the reason");
+        assert_eq!(
+            at_most(0.0, "", 2.0, "the reason").verdict(),
+            "**missed**: the reason"
+        );
+    }
+
+    #[test]
+    fn bounds_are_written_as_they_were_set() {
+        assert_eq!(at_most(1.15, "", 0.0, "").wanted(), "≤ 1.15");
+        assert_eq!(at_least(15.0, "", 0.0, "").wanted(), "≥ 15");
+        assert_eq!(at_most(0.0, "", 0.0, "").wanted(), "≤ 0");
+    }
+}

@@ -1,0 +1,54 @@
+//! Cold starts while nothing listens where the database should be: what the
+//! process itself costs, without TLS and password.
+
+use dev::ports;
+
+use crate::environment::Environment;
+use crate::plan::Plan;
+use crate::programs::{NOTHING, OURS, Program, find};
+use crate::rounds::ms;
+use crate::say;
+use crate::statistics::Samples;
+use crate::world::World;
+
+/// CPU time of a cold start and a first request without a token, in
+/// milliseconds.
+#[derive(Default)]
+pub(crate) struct Unreachable {
+    pub(crate) ours: Samples,
+    pub(crate) nothing: Samples,
+}
+
+/// Starts get-quote without a database and the function that does nothing in
+/// turn.
+///
+/// # Errors
+/// If one of them does not answer.
+pub(crate) async fn run(
+    programs: &[Program],
+    world: &World,
+    plan: &Plan,
+) -> anyhow::Result<Unreachable> {
+    say::stage("cold starts without a database");
+    let nowhere = world.database().through(ports::free()?);
+    let ours = Program {
+        variables: world.variables_for(&nowhere),
+        ..find(programs, OURS)?.clone()
+    };
+    let nothing = find(programs, NOTHING)?;
+    let mut seen = Unreachable::default();
+    for round in 0..plan.unreachable {
+        seen.ours.push(cpu(&ours, world).await?);
+        seen.nothing.push(cpu(nothing, world).await?);
+        say::progress(round + 1, plan.unreachable);
+    }
+    Ok(seen)
+}
+
+async fn cpu(program: &Program, world: &World) -> anyhow::Result<f64> {
+    let environment = Environment::start(program, world).await?;
+    if let Some(event) = &program.refused {
+        environment.call(event).await?;
+    }
+    Ok(ms(environment.cpu().await?))
+}

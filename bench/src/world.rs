@@ -1,0 +1,170 @@
+//! What all programs work with: one database, one instance, one user.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use dev::guard::{Guard, Mark};
+use dev::postgres::Server;
+use serde_json::Value;
+use tempfile::TempDir;
+use tests::event::{DOMAIN, Sender};
+use tests::postgres::Database;
+use tests::{Event, Instance, User, Variables, unique};
+use tokio_postgres::Client;
+
+/// Seconds that tokens live: longer than the benchmark takes.
+const TOKEN_TTL_SECS: u64 = 3600;
+
+/// The quote that users have.
+pub(crate) const QUOTE: &str = "Be yourself; everyone else is already taken.";
+
+pub(crate) struct World {
+    server: Server,
+    instance: &'static Instance,
+    database: Database,
+    /// A user whose quote is read.
+    pub(crate) reader: User,
+    /// A user whose quote is saved, again and again.
+    pub(crate) writer: User,
+    /// A user without a quote.
+    pub(crate) stranger: User,
+    /// Everything that is started is ended with this program.
+    pub(crate) mark: Mark,
+    guard: Guard,
+    folder: TempDir,
+    programs: PathBuf,
+}
+
+impl World {
+    /// Starts a Postgres with the table and the users' quotes in it.
+    /// `programs` is the folder with what was built.
+    pub(crate) async fn begin(programs: &Path) -> anyhow::Result<Self> {
+        let server = Server::throwaway().await?;
+        let folder = tempfile::tempdir()?;
+        let mark = Mark::of(folder.path());
+        let guard = Guard::start(&mark, None, None)?;
+        let database = Database::of(&server);
+        database.migrate().await;
+        let instance = Instance::production();
+        let client = database.client().await;
+        Ok(Self {
+            reader: new_user(instance, &client, Some(QUOTE)).await?,
+            writer: new_user(instance, &client, Some(QUOTE)).await?,
+            stranger: new_user(instance, &client, None).await?,
+            server,
+            instance,
+            database,
+            mark,
+            guard,
+            folder,
+            programs: programs.to_owned(),
+        })
+    }
+
+    /// Ends what was started.
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        self.guard.end().await?;
+        self.server.stop().await
+    }
+
+    /// A new user with this quote.
+    pub(crate) async fn user_with(&self, quote: &str) -> anyhow::Result<User> {
+        let client = self.database.client().await;
+        new_user(self.instance, &client, Some(quote)).await
+    }
+
+    /// The environment variables as the template sets them.
+    pub(crate) fn variables(&self) -> Variables {
+        self.variables_for(&self.database)
+    }
+
+    /// The same for another way to the database.
+    pub(crate) fn variables_for(&self, database: &Database) -> Variables {
+        let roots = database.ca.to_string_lossy().into_owned();
+        let mut variables = self.instance.variables();
+        variables.insert("DATABASE_URL", database.url.clone());
+        variables.insert("PGSSLROOTCERT", roots.clone());
+        variables.insert("SSL_CERT_FILE", roots);
+        variables
+    }
+
+    /// A file of a program: its executable, or what an interpreter runs.
+    ///
+    /// # Errors
+    /// If it has not been built.
+    pub(crate) fn built(&self, name: &str, file: &str) -> anyhow::Result<PathBuf> {
+        let path = self.programs.join(name).join(file);
+        ensure!(
+            path.exists(),
+            "{} is missing: run make bench",
+            path.display()
+        );
+        Ok(path)
+    }
+
+    /// The zip that would be uploaded of a program.
+    pub(crate) fn zip(&self, name: &str) -> PathBuf {
+        self.programs.join(format!("{name}.zip"))
+    }
+
+    /// The database.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The password of the database's role.
+    pub(crate) fn password(&self) -> anyhow::Result<String> {
+        let url = url::Url::parse(&self.database.url)?;
+        let password = url.password().context("the database has no password")?;
+        Ok(password.to_owned())
+    }
+
+    /// The authority of the database's certificate, as PEM.
+    pub(crate) fn roots(&self) -> &Path {
+        self.server.ca()
+    }
+
+    /// A place for a file of this run.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+async fn new_user(
+    instance: &Instance,
+    client: &Client,
+    quote: Option<&str>,
+) -> anyhow::Result<User> {
+    let id = format!("user_{}", unique());
+    let token = instance.stand_in().token(&id, TOKEN_TTL_SECS)?;
+    if let Some(quote) = quote {
+        let insert = "INSERT INTO user_messages VALUES ($1, now(), $2)";
+        client.execute(insert, &[&id, &quote]).await?;
+    }
+    Ok(User { id, token })
+}
+
+/// The event of a request, with the headers that API Gateway adds.
+pub(crate) fn payload(event: Event) -> Value {
+    let headers = [
+        ("accept-encoding", "gzip, deflate, br, zstd"),
+        ("accept-language", "en-GB,en;q=0.9"),
+        ("content-length", "0"),
+        ("host", DOMAIN),
+        (
+            "user-agent",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        ),
+        (
+            "x-amzn-trace-id",
+            "Root=1-68b0c5f2-5d1c0f3a2b4e6f7081920a3b",
+        ),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-proto", "https"),
+    ];
+    let full = headers
+        .iter()
+        .fold(event, |event, (name, value)| event.header(name, value));
+    full.payload(Sender::ApiGateway)
+}
