@@ -2,7 +2,7 @@
 ARCH ?= arm64
 LAMBDA_DIR ?= target/lambda
 
-.PHONY: help dev token migrate test test-slow build
+.PHONY: help dev token migrate test test-slow build deploy rollback logs destroy bench
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,3 +24,18 @@ test-slow: ## Run the slow ones: licences and sources, both architectures
 
 build: ## Build the four artefacts (ARCH=arm64|x86_64, LAMBDA_DIR=target/lambda)
 	@ARCH=$(ARCH) LAMBDA_DIR=$(LAMBDA_DIR) sh infra/build.sh
+
+deploy: ## Build and deploy a stage (STAGE=; MIGRATE=1 applies migrations first)
+	@sh infra/deploy.sh
+
+rollback: ## Put a stage back to the version before (STAGE=)
+	@sh infra/rollback.sh
+
+logs: ## Follow the logs of a stage (STAGE=)
+	@sh infra/logs.sh
+
+destroy: ## Delete a stage and all that it made, after asking (STAGE=)
+	@sh infra/destroy.sh
+
+bench: ## Measure the functions, their peers and the floor
+	@sh bench/run.sh

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Deletes a stage, after asking: `make destroy STAGE=…`.
+#
+#   ARTIFACT_BUCKET  as for deploy.sh
+set -eu
+. "$(dirname "$0")/stage.sh"
+
+begin
+[ -n "$(state)" ] || fail "there is no stack $stack in $region"
+echo "This deletes $stack with its address, its releases and its logs. The database and its secret stay."
+printf 'Type the name of the stage to go on: '
+read -r answer || :
+[ "$answer" = "$STAGE" ] || fail "nothing was deleted"
+
+aws cloudformation delete-stack --stack-name "$stack"
+aws cloudformation wait stack-delete-complete --stack-name "$stack" ||
+    fail "$stack could not be deleted ($(state)): aws cloudformation describe-stack-events --stack-name $stack says why"
+
+# The bucket that SAM makes, unless another was named.
+bucket=${ARTIFACT_BUCKET:-$(aws cloudformation describe-stacks --stack-name aws-sam-cli-managed-default \
+    --query "Stacks[0].Outputs[?OutputKey=='SourceBucket'].OutputValue" --output text 2>/dev/null || :)}
+[ -z "$bucket" ] || aws s3 rm --recursive --only-show-errors "s3://$bucket/$stack/"
+echo "destroy: $stack is gone"

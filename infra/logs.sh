@@ -1,0 +1,12 @@
+#!/bin/sh
+# Prints what the functions of a stage logged: `make logs STAGE=…`.
+#
+#   SINCE   how far back (default 10min ago)
+#   FOLLOW  1: go on until Ctrl-C
+set -eu
+. "$(dirname "$0")/stage.sh"
+
+begin sam "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html"
+need_stack
+[ "${FOLLOW:-0}" = 1 ] && set -- --tail || set --
+exec sam logs --stack-name "$stack" --region "$region" --start-time "${SINCE:-10min ago}" "$@"

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Puts a stage back to the release before: `make rollback STAGE=…`.
+#
+#   RELEASE  the release to go to; by default the one before
+#
+# Each release is a published version of every function, and `live` is what the
+# API calls. No build and no upload: it takes seconds. The database stays as it
+# is, and an earlier version has the database's password of its time.
+set -eu
+. "$(dirname "$0")/stage.sh"
+
+begin curl "apt install curl"
+need_stack
+functions=$(output FunctionNames | tr ',' ' ')
+
+# The release that a function's `live` points to.
+live() {
+    aws lambda get-function-configuration --function-name "$1" --qualifier live --query Description --output text
+}
+
+# The releases that a function has versions of: version and name, one a line.
+releases() {
+    aws lambda list-versions-by-function --function-name "$1" \
+        --query "Versions[?Version!='\$LATEST'].[Version,Description]" --output text |
+        awk '$2 == "Release" { print $1, $3 }'
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for function in $functions; do
+    live "$function" >>"$work/live"
+    releases "$function" >"$work/$function"
+done
+# Names begin with the time. After a rollback that was interrupted the newest
+# is still the one to leave.
+current=$(sed -n 's/^Release //p' "$work/live" | sort | tail -n 1)
+# What every function has; a deployment that failed may have left some.
+for function in $functions; do cut -d' ' -f2 "$work/$function"; done | sort | uniq -c |
+    awk -v all="$(echo "$functions" | wc -w)" '$1 == all { print $2 }' >"$work/releases"
+
+if [ -n "${RELEASE:-}" ]; then
+    target=$RELEASE
+    grep -qxF "$target" "$work/releases" ||
+        fail "there is no release $target of $stack; there is $(tr '\n' ' ' <"$work/releases")"
+else
+    target=$(awk -v current="$current" '$1 < current' "$work/releases" | tail -n 1)
+    [ -n "$target" ] || fail "there is no release of $stack before $current"
+fi
+
+for function in $functions; do
+    version=$(awk -v name="$target" '$2 == name { print $1 }' "$work/$function" | tail -n 1)
+    aws lambda update-alias --function-name "$function" --name live --function-version "$version" >/dev/null ||
+        fail "$function could not be changed: the same command once more goes on"
+done
+echo "rollback: from release $current to $target"
+call_once

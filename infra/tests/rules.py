@@ -1,0 +1,210 @@
+"""What must be true of the translated template, beyond being valid.
+
+The local stand-in for AWS enforces neither permissions nor throttling, so they
+are checked here. Each rule yields a sentence for each thing that is wrong.
+"""
+
+import json
+import re
+
+# The routes of the application; `$default` is what no other route takes.
+ROUTES = {
+    "GET /": "render-page",
+    "GET /api/quote": "get-quote",
+    "HEAD /api/quote": "get-quote",
+    "PUT /api/quote": "save-quote",
+    "POST /api/quote": "save-quote",
+    "DELETE /api/quote": "delete-quote",
+    "POST /api/quote/delete": "delete-quote",
+    "$default": "render-page",
+}
+FUNCTIONS = sorted(set(ROUTES.values()))
+# Those that never write to the database.
+READERS = ("get-quote", "render-page")
+LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
+
+
+def findings(template):
+    """Everything that is wrong with a translated template."""
+    return [finding for rule in RULES for finding in rule(Resources(template))]
+
+
+class Resources:
+    """A template's resources, by type and by what they refer to."""
+
+    def __init__(self, template):
+        self.all = template["Resources"]
+
+    def of(self, kind):
+        """Logical id -> properties of the resources of a type."""
+        return {
+            name: resource["Properties"]
+            for name, resource in self.all.items()
+            if resource["Type"] == kind
+        }
+
+    def referred(self, value, kind):
+        """The id and properties of the resource that a `Ref` names, if it is of that type."""
+        name = value.get("Ref") if isinstance(value, dict) else None
+        return name, self.of(kind).get(name)
+
+    def functions(self):
+        """Function's name -> its logical id and properties."""
+        return {
+            own_name(properties["FunctionName"]): (name, properties)
+            for name, properties in self.of("AWS::Lambda::Function").items()
+        }
+
+    def function_of_alias(self, value):
+        """The name of the function whose alias a `Ref` names, or None."""
+        _, alias = self.referred(value, "AWS::Lambda::Alias")
+        _, function = self.referred((alias or {}).get("FunctionName"), "AWS::Lambda::Function")
+        return own_name(function["FunctionName"]) if function else None
+
+
+def own_name(name):
+    """`${AWS::StackName}-get-quote` -> `get-quote`."""
+    return str(name.get("Fn::Sub") if isinstance(name, dict) else name).removeprefix("${AWS::StackName}-")
+
+
+def routes_reach_their_functions(resources):
+    integrations = resources.of("AWS::ApiGatewayV2::Integration")
+    reached = {}
+    for route in resources.of("AWS::ApiGatewayV2::Route").values():
+        target = re.fullmatch(r"integrations/\$\{(\w+)\}", route["Target"].get("Fn::Sub", ""))
+        uri = integrations.get(target[1], {}).get("IntegrationUri") if target else None
+        reached[route["RouteKey"]] = resources.function_of_alias(uri)
+    for key in sorted(ROUTES.keys() | reached.keys()):
+        if reached.get(key) != ROUTES.get(key):
+            yield f"route {key} reaches {reached.get(key)}, not {ROUTES.get(key)}"
+    for name, integration in integrations.items():
+        if integration.get("PayloadFormatVersion") != "2.0":
+            yield f"{name} does not send events of version 2.0"
+
+
+def functions_run_their_own_code(resources):
+    functions = resources.functions()
+    if sorted(functions) != FUNCTIONS:
+        yield f"the functions are {sorted(functions)}"
+    for name, (_, function) in functions.items():
+        if function["Code"]["S3Key"] != name:
+            yield f"{name} runs the code of {function['Code']['S3Key']}"
+        if (function["Runtime"], function["Timeout"]) != ("provided.al2023", 10):
+            yield f"{name} has another runtime or timeout"
+
+
+def roles_write_one_log_and_nothing_more(resources):
+    roles = resources.of("AWS::IAM::Role")
+    used = []
+    for name, (_, function) in resources.functions().items():
+        role_id = function["Role"].get("Fn::GetAtt", [None])[0]
+        role = roles.get(role_id)
+        if role is None:
+            yield f"{name} has no role of this template"
+            continue
+        used.append(role_id)
+        log = function["LoggingConfig"]["LogGroup"]["Ref"]
+        wanted = {"Effect": "Allow", "Action": LOG_ACTIONS, "Resource": {"Fn::GetAtt": [log, "Arn"]}}
+        statements = [s for policy in role.get("Policies", []) for s in policy["PolicyDocument"]["Statement"]]
+        if statements != [wanted]:
+            yield f"the role of {name} may do something else than write the function's log"
+        if role.get("ManagedPolicyArns"):
+            yield f"the role of {name} has a managed policy"
+        trusted = [s["Principal"] for s in role["AssumeRolePolicyDocument"]["Statement"]]
+        if trusted != [{"Service": "lambda.amazonaws.com"}]:
+            yield f"the role of {name} can be assumed by {trusted}"
+    if sorted(used) != sorted(roles):
+        yield "a role is shared or used by nobody"
+
+
+def logs_are_json_and_end(resources):
+    groups = resources.of("AWS::Logs::LogGroup")
+    for name, group in groups.items():
+        if group.get("RetentionInDays") != {"Ref": "LogRetentionDays"}:
+            yield f"{name} is kept for ever"
+    for name, (_, function) in resources.functions().items():
+        config = function.get("LoggingConfig", {})
+        _, group = resources.referred(config.get("LogGroup"), "AWS::Logs::LogGroup")
+        if config.get("LogFormat") != "JSON" or not group:
+            yield f"{name} does not log JSON to a group of this template"
+        elif group["LogGroupName"] != {"Fn::Sub": "/aws/lambda/${AWS::StackName}-" + name}:
+            yield f"{name} logs to the group of another"
+
+
+def the_stage_throttles_and_logs(resources):
+    stages = list(resources.of("AWS::ApiGatewayV2::Stage").values())
+    if len(stages) != 1:
+        yield "there is not exactly one stage"
+        return
+    settings = stages[0].get("DefaultRouteSettings", {})
+    if not (settings.get("ThrottlingRateLimit") and settings.get("ThrottlingBurstLimit")):
+        yield "the stage does not throttle"
+    log = stages[0].get("AccessLogSettings", {})
+    group = log.get("DestinationArn", {}).get("Fn::GetAtt", [None])[0]
+    if group not in resources.of("AWS::Logs::LogGroup"):
+        yield "the stage writes no access log"
+    for variable in json.loads(log.get("Format", "{}")).values():
+        # Those with a query string, an address or what the client says of itself.
+        if re.search(r"query|protocol|identity|header|authorizer|responseOverride", variable, re.IGNORECASE):
+            yield f"the access log holds {variable}"
+
+
+def only_the_api_may_call(resources):
+    callers = {name: [] for name in FUNCTIONS}
+    for name, permission in resources.of("AWS::Lambda::Permission").items():
+        callers.setdefault(resources.function_of_alias(permission["FunctionName"]), []).append(name)
+        if permission["Principal"] != "apigateway.amazonaws.com":
+            yield f"{name} lets {permission['Principal']} call"
+        if "${Api}/" not in permission.get("SourceArn", {}).get("Fn::Sub", ""):
+            yield f"{name} lets every API call"
+    for function, names in callers.items():
+        if len(names) != 1:
+            yield f"{function} has {len(names)} permissions for the API"
+
+
+def secrets_are_references(resources):
+    for name, (_, function) in resources.functions().items():
+        variables = function["Environment"]["Variables"]
+        key = "readOnlyUrl" if name in READERS else "url"
+        wanted = "{{resolve:secretsmanager:${DatabaseSecret}:SecretString:" + key + "::${DatabaseSecretVersion}}}"
+        if variables.get("DATABASE_URL") != {"Fn::Sub": wanted}:
+            yield f"DATABASE_URL of {name} is not the versioned reference to {key}"
+        for variable in ("PGSSLROOTCERT", "SSL_CERT_FILE"):
+            if variables.get(variable) != "/var/task/roots.pem":
+                yield f"{variable} of {name} is not the file in the artefact"
+        if "PUBLIC_ORIGIN" not in variables:
+            yield f"{name} has no PUBLIC_ORIGIN"
+
+
+def alarms_watch_everything(resources):
+    watched = []
+    for name, alarm in resources.of("AWS::CloudWatch::Alarm").items():
+        dimension = alarm["Dimensions"][0]
+        watched.append((alarm["Namespace"], alarm["MetricName"], dimension["Value"].get("Ref")))
+        topic = {"Fn::If": ["HasTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}
+        if alarm.get("AlarmActions") != [topic]:
+            yield f"{name} tells nobody"
+    for name, (logical_id, _) in resources.functions().items():
+        if ("AWS/Lambda", "Errors", logical_id) not in watched:
+            yield f"nothing watches the errors of {name}"
+    if ("AWS/ApiGateway", "5xx", "Api") not in watched:
+        yield "nothing watches the API's answers of 500 and above"
+
+
+def a_domain_closes_the_other_way_in(resources):
+    api = resources.of("AWS::ApiGatewayV2::Api")["Api"]
+    if api.get("DisableExecuteApiEndpoint") != {"Fn::If": ["HasDomain", True, False]}:
+        yield "the execute-api endpoint stays open beside the domain"
+
+
+RULES = (
+    routes_reach_their_functions,
+    functions_run_their_own_code,
+    roles_write_one_log_and_nothing_more,
+    logs_are_json_and_end,
+    the_stage_throttles_and_logs,
+    only_the_api_may_call,
+    secrets_are_references,
+    alarms_watch_everything,
+    a_domain_closes_the_other_way_in,
+)

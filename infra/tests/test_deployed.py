@@ -1,0 +1,249 @@
+"""Deployed for real, on this machine: the commands, the template and the binaries as they are.
+
+The tests follow the life of a stack, so they run in the order of this file:
+deployed, updated, rolled back, destroyed.
+"""
+
+import html
+import json
+import urllib.parse
+
+import pytest
+
+import artefacts
+import clerk
+import conftest
+from browser import Browser
+
+STAGE = "test"
+SECRET = f"quotes/{STAGE}/database"
+
+
+class Deployment:
+    """The stack and its surroundings."""
+
+    def __init__(self, aws, database, instance):
+        self.aws = aws
+        self.instance = instance
+        self.clerk_port = conftest.free_port()
+        # The same role, except that it cannot write.
+        reader = f"{database}&options=-c%20default_transaction_read_only%3Don"
+        self.secret = {"url": database, "readOnlyUrl": reader}
+        secrets = aws.client("secretsmanager")
+        secrets.create_secret(Name=SECRET, SecretString=json.dumps(self.secret))
+        self.settings = aws.variables | {
+            "STAGE": STAGE,
+            "BUILD": "0",
+            "ARCH": artefacts.NATIVE,
+            "LAMBDA_DIR": str(artefacts.folder(artefacts.NATIVE)),
+            "CLERK_PUBLISHABLE_KEY": clerk.PUBLISHABLE_KEY,
+            "CLERK_PROXY_URL": clerk.address(self.clerk_port),
+            "CLERK_SIGN_IN_URL": f"{clerk.address(self.clerk_port)}/sign-in",
+        }
+        self.migrations = {"MIGRATE": "1", "MIGRATION_DATABASE_URL": database}
+        self.clerk = None
+
+    def start_clerk(self):
+        """Once the origin of the application is known. It keeps its key."""
+        self.clerk = clerk.Clerk(self.clerk_port, self.instance, self.url)
+
+    @property
+    def url(self):
+        return self.output("Url")
+
+    def output(self, key):
+        stacks = self.aws.client("cloudformation").describe_stacks(StackName=f"quotes-{STAGE}")
+        return next(o["OutputValue"] for o in stacks["Stacks"][0]["Outputs"] if o["OutputKey"] == key)
+
+    def api(self, method, path="/api/quote", body=None, **headers):
+        token = {"Authorization": f"Bearer {self.clerk.token()}"}
+        return Browser().request(method, self.url + path, body, **token, **headers)
+
+
+@pytest.fixture(scope="module")
+def deployment(aws, database):
+    with clerk.folder() as instance:
+        deployment = Deployment(aws, database, instance)
+        yield deployment
+        if deployment.clerk:
+            deployment.clerk.stop()
+
+
+@pytest.fixture(scope="module")
+def deployed(deployment):
+    result = conftest.run("deploy", **deployment.settings, **deployment.migrations)
+    assert result.returncode == 0, result.stdout + result.stderr
+    deployment.said = result.stdout
+    deployment.start_clerk()
+    return deployment
+
+
+def test_a_deployment_says_where_it_is_and_that_it_answers(deployed):
+    assert deployed.said.splitlines()[-1] == f"{deployed.url} answers"
+    assert "applied V1" in deployed.said
+
+
+def test_the_routes_were_made_by_the_deployment(deployed):
+    api = deployed.aws.client("apigatewayv2")
+    apis = [a for a in api.get_apis()["Items"] if a["Name"] == f"quotes-{STAGE}"]
+    assert len(apis) == 1
+    routes = {route["RouteKey"] for route in api.get_routes(ApiId=apis[0]["ApiId"])["Items"]}
+    assert {"GET /", "GET /api/quote", "PUT /api/quote", "POST /api/quote/delete", "$default"} <= routes
+
+
+def test_a_visitor_signs_in_saves_reads_and_deletes(deployed):
+    browser = Browser()
+    signing_in = browser.visit(deployed.url + "/")
+    assert signing_in.url.startswith(deployed.clerk.address + "/sign-in")
+
+    form = urllib.parse.urlencode({"user": clerk.USER, "redirect_url": deployed.url + "/"})
+    back = browser.request("POST", f"{deployed.clerk.address}/sign-in", form)
+    page = browser.visit(back.location)
+    assert (page.status, page.url) == (200, deployed.url + "/")
+
+    def post(path, body):
+        return browser.request("POST", deployed.url + path, body, Origin=deployed.url, Sec_Fetch_Site="same-origin")
+
+    saved = post("/api/quote", "message=Deployed+%26+real")
+    assert (saved.status, saved.headers["Location"]) == (303, "/")
+    assert "Deployed & real" in html.unescape(browser.visit(deployed.url + "/").body)
+    read = browser.request("GET", deployed.url + "/api/quote")
+    assert json.loads(read.body)["message"] == "Deployed & real"
+    assert post("/api/quote/delete", "").status == 303
+    assert browser.request("GET", deployed.url + "/api/quote").status == 404
+
+
+def test_a_program_saves_reads_and_deletes(deployed):
+    def put(message):
+        return deployed.api("PUT", body=json.dumps({"message": message}), Content_Type="application/json")
+
+    assert put("one").status == 201
+    assert put("two").status == 200
+    assert json.loads(deployed.api("GET").body)["message"] == "two"
+    assert deployed.api("HEAD").status == 200
+    assert deployed.api("DELETE").status == 204
+    assert deployed.api("GET").status == 404
+
+
+def test_what_no_route_takes_is_answered_by_the_page(deployed):
+    assert Browser().request("GET", deployed.url + "/nowhere").status == 404
+    refused = Browser().request("PATCH", deployed.url + "/api/quote")
+    assert (refused.status, "PUT" in refused.headers["Allow"]) == (405, True)
+
+
+def test_the_readers_cannot_write(deployed):
+    functions = deployed.aws.client("lambda")
+
+    def url(name):
+        configuration = functions.get_function_configuration(FunctionName=f"quotes-{STAGE}-{name}")
+        return configuration["Environment"]["Variables"]["DATABASE_URL"]
+
+    assert url("get-quote") == url("render-page") == deployed.secret["readOnlyUrl"]
+    assert url("save-quote") == url("delete-quote") == deployed.secret["url"]
+
+
+def test_the_log_has_what_the_functions_said(deployed):
+    result = conftest.run("logs", **deployed.settings)
+    assert result.returncode == 0, result.stderr
+    assert "REPORT RequestId" in result.stdout
+    assert "__clerk_handshake" not in result.stdout
+
+
+def test_two_stages_live_side_by_side(deployed):
+    other = deployed.settings | {"STAGE": "other", "DATABASE_SECRET": SECRET}
+    result = conftest.run("deploy", **other)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert deployed.url not in result.stdout.splitlines()[-1]
+    assert Browser().request("GET", deployed.url + "/api/quote").status == 401
+    result = conftest.run("destroy", answer="other\n", **other)
+    assert result.returncode == 0, result.stderr
+    assert Browser().request("GET", deployed.url + "/api/quote").status == 401
+
+
+@pytest.fixture(scope="module")
+def updated(deployed):
+    """Another sign-in page, the instance's key and not its key set, a new version of the secret."""
+    deployed.first_release = deployed.output("Release")
+    rotated = deployed.secret | {"url": deployed.secret["url"] + "&application_name=rotated"}
+    deployed.aws.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=json.dumps(rotated))
+    deployed.settings |= {
+        "CLERK_JWT_KEY": deployed.clerk.jwt_key,
+        "CLERK_SIGN_IN_URL": f"{deployed.clerk.address}/sign-in?release=2",
+    }
+    result = conftest.run("deploy", **deployed.settings)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return deployed
+
+
+def sign_in_page(deployment):
+    """Where a visitor without a session is sent."""
+    browser = Browser()
+    browser.cookies[urllib.parse.urlsplit(deployment.url).netloc] = {"__clerk_db_jwt": "x", "__client_uat": "0"}
+    return browser.visit(deployment.url + "/").url
+
+
+def test_an_update_reaches_the_functions(updated):
+    assert "release=2" in sign_in_page(updated)
+    assert updated.api("PUT", body='{"message":"three"}', Content_Type="application/json").status == 201
+
+
+def test_a_new_version_of_the_secret_is_taken(updated):
+    configuration = updated.aws.client("lambda").get_function_configuration(
+        FunctionName=f"quotes-{STAGE}-save-quote", Qualifier="live"
+    )
+    assert configuration["Environment"]["Variables"]["DATABASE_URL"].endswith("application_name=rotated")
+
+
+def test_only_a_release_that_exists_can_be_gone_back_to(updated):
+    result = conftest.run("rollback", RELEASE="never", **updated.settings)
+    assert result.returncode == 1
+    assert "there is no release never" in result.stderr
+    assert "release=2" in sign_in_page(updated)
+
+
+@pytest.fixture(scope="module")
+def rolled_back(updated):
+    result = conftest.run("rollback", **updated.settings)
+    assert result.returncode == 0, result.stdout + result.stderr
+    updated.said = result.stdout
+    return updated
+
+
+def test_a_rollback_goes_to_the_release_before(rolled_back):
+    assert f"to {rolled_back.first_release}" in rolled_back.said
+    assert rolled_back.said.splitlines()[-1] == f"{rolled_back.url} answers"
+    assert "release=2" not in sign_in_page(rolled_back)
+    assert json.loads(rolled_back.api("GET").body)["message"] == "three"
+
+
+def test_there_is_nothing_before_the_first_release(rolled_back):
+    result = conftest.run("rollback", **rolled_back.settings)
+    assert result.returncode == 1
+    assert "there is no release of quotes-test before" in result.stderr
+
+
+def test_the_next_deployment_ends_the_rollback(rolled_back):
+    result = conftest.run("deploy", **rolled_back.settings)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "release=2" in sign_in_page(rolled_back)
+
+
+def test_destroying_asks_first(rolled_back):
+    result = conftest.run("destroy", answer="yes\n", **rolled_back.settings)
+    assert (result.returncode, result.stderr) == (1, "destroy: nothing was deleted\n")
+    assert Browser().request("GET", rolled_back.url + "/api/quote").status == 401
+
+
+def test_destroying_leaves_nothing_but_the_secret(rolled_back):
+    aws = rolled_back.aws
+    result = conftest.run("destroy", answer=f"{STAGE}\n", **rolled_back.settings)
+    assert result.returncode == 0, result.stderr
+    stack = f"quotes-{STAGE}"
+    functions = aws.client("lambda").list_functions()["Functions"]
+    assert [f for f in functions if f["FunctionName"].startswith(stack)] == []
+    assert [a for a in aws.client("apigatewayv2").get_apis()["Items"] if a["Name"] == stack] == []
+    groups = aws.client("logs").describe_log_groups()["logGroups"]
+    assert [g for g in groups if stack in g["logGroupName"]] == []
+    bucket = aws.client("s3").list_buckets()["Buckets"][0]["Name"]
+    assert "Contents" not in aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"{stack}/")
+    assert aws.client("secretsmanager").describe_secret(SecretId=SECRET)["Name"] == SECRET

@@ -1,0 +1,125 @@
+"""The template as it is written and as it is translated, and broken copies of both."""
+
+import copy
+import json
+import re
+
+import pytest
+
+import parameters
+import rules
+import source
+
+ORIGINAL = source.read()
+
+
+def broken(template, path, value):
+    """A copy with another value at `path`; None removes what is there."""
+    template = copy.deepcopy(template)
+    *parents, last = path.split("/")
+    place = template["Resources"]
+    for name in parents:
+        place = place[int(name) if name.isdigit() else name]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return template
+
+
+def findings(template):
+    return rules.findings(source.translate(template))
+
+
+def test_the_source_has_no_lint():
+    assert source.lint(source.PATH.read_text(encoding="utf-8")) == []
+
+
+def test_the_translation_has_no_lint():
+    assert source.lint(json.dumps(source.translate(ORIGINAL))) == []
+
+
+def test_a_circle_is_found():
+    circular = broken(ORIGINAL, "Api/Properties/Description", {"Fn::GetAtt": ["GetQuote", "Arn"]})
+    assert any(line.startswith("E3004") for line in source.lint(json.dumps(source.translate(circular))))
+
+
+def test_every_rule_holds():
+    assert findings(ORIGINAL) == []
+
+
+STATEMENT = "GetQuoteRole/Properties/Policies/0/PolicyDocument/Statement/0"
+SETTINGS = "Stage/Properties/DefaultRouteSettings"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "finding"),
+    [
+        (f"{STATEMENT}/Resource", "*", "the role of get-quote may do something else"),
+        (f"{STATEMENT}/Resource", {"Fn::GetAtt": ["SaveQuoteLogs", "Arn"]}, "the role of get-quote may do"),
+        (f"{STATEMENT}/Action", ["logs:*"], "the role of get-quote may do something else"),
+        ("GetQuoteRole/Properties/ManagedPolicyArns", ["arn:aws:iam::aws:policy/A"], "has a managed policy"),
+        ("GetQuote/Properties/Role", {"Fn::GetAtt": ["SaveQuoteRole", "Arn"]}, "a role is shared"),
+        ("GetQuoteLogs/Properties/RetentionInDays", None, "GetQuoteLogs is kept for ever"),
+        ("AccessLogs/Properties/RetentionInDays", None, "AccessLogs is kept for ever"),
+        ("GetQuote/Properties/LoggingConfig/LogFormat", "Text", "get-quote does not log JSON"),
+        ("GetQuote/Properties/LoggingConfig/LogGroup", {"Ref": "SaveQuoteLogs"}, "the group of another"),
+        (SETTINGS, None, "the stage does not throttle"),
+        (f"{SETTINGS}/ThrottlingRateLimit", None, "the stage does not throttle"),
+        ("Stage/Properties/AccessLogSettings", None, "the stage writes no access log"),
+        ("Stage/Properties/AccessLogSettings/Format", '{"q":"$context.queryString"}', "the access log holds"),
+        ("PutQuoteRoute/Properties/Target", {"Fn::Sub": "integrations/${GetQuoteIntegration}"},
+         "route PUT /api/quote reaches get-quote, not save-quote"),
+        ("GetQuoteIntegration/Properties/IntegrationUri", {"Ref": "RenderPage.Alias"},
+         "route GET /api/quote reaches render-page, not get-quote"),
+        ("GetQuoteIntegration/Properties/IntegrationUri", {"Fn::GetAtt": ["GetQuote", "Arn"]},
+         "route GET /api/quote reaches None, not get-quote"),
+        ("DefaultRoute", None, "route $default reaches None"),
+        ("GetQuote/Properties/CodeUri", "../target/lambda/save-quote/bootstrap.zip",
+         "get-quote runs the code of save-quote"),
+        ("GetQuotePermission", None, "get-quote has 0 permissions"),
+        ("GetQuotePermission/Properties/Principal", "*", "lets * call"),
+        ("GetQuotePermission/Properties/SourceArn", {"Fn::Sub": "arn:aws:execute-api:*"}, "lets every API call"),
+        ("GetQuotePermission/Properties/FunctionName", {"Ref": "SaveQuote.Alias"}, "get-quote has 0 permissions"),
+        ("GetQuote/Properties/Environment/Variables/DATABASE_URL", "postgresql://o:pw@h/d",
+         "DATABASE_URL of get-quote is not the versioned reference"),
+        ("GetQuote/Properties/Environment/Variables/DATABASE_URL",
+         {"Fn::Sub": "{{resolve:secretsmanager:${DatabaseSecret}:SecretString:url::${DatabaseSecretVersion}}}"},
+         "DATABASE_URL of get-quote is not the versioned reference to readOnlyUrl"),
+        ("SaveQuoteErrors", None, "nothing watches the errors of save-quote"),
+        ("ServerErrors", None, "nothing watches the API's answers"),
+        ("ServerErrors/Properties/AlarmActions", None, "ServerErrors tells nobody"),
+        ("Api/Properties/DisableExecuteApiEndpoint", False, "the execute-api endpoint stays open"),
+    ],
+)
+def test_a_broken_copy_is_found(path, value, finding):
+    assert [line for line in findings(broken(ORIGINAL, path, value)) if finding in line]
+
+
+def test_the_deploy_command_reads_every_parameter_as_yaml_does():
+    read = parameters.parameters(source.PATH.read_text(encoding="utf-8"))
+    assert read == ORIGINAL["Parameters"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "accepted", "refused"),
+    [
+        ("ClerkTestKey", ["", "pk_test_aGFwcHktaGlwcG8k"], ["pk_live_aGFwcHktaGlwcG8k", "sk_test_x", "pk_test_"]),
+        ("ClerkLiveKey", ["", "pk_live_aGFwcHktaGlwcG8k"], ["pk_test_aGFwcHktaGlwcG8k", "sk_live_aGFwcHktaGlw"]),
+        ("ClerkAuthorizedParties",
+         ["", "https://a.example", "https://a.example, https://b.example:8443", "http://localhost:9000"],
+         ["a.example", "https://a.example/", "http://a.example", "https://a.example https://b.example"]),
+        ("ClerkProxyUrl", ["", "https://a.example/__clerk", "http://127.0.0.1:1"],
+         ["http://a.example", "https://a.example?x", "a.example", "http://localhost.example"]),
+        ("ClerkSignInUrl", ["", "https://a.example/sign-in?x=y"], ["http://a.example/sign-in", "/sign-in"]),
+        ("DomainName", ["", "quotes.example.com"], ["https://quotes.example.com", "quotes", "Quotes.example.com"]),
+        ("DatabaseSecret", ["quotes/staging/database"], ["", "postgresql://o:pw@h/d"]),
+        ("LogRetentionDays", ["30"], ["", "31", "0"]),
+        ("ReservedConcurrency", ["", "10"], ["0", "-1", "ten"]),
+        ("CertificateArn", ["", "arn:aws:acm:eu-west-1:123456789012:certificate/ab-12"], ["ab-12"]),
+    ],
+)
+def test_a_pattern_tells_right_from_wrong(parameter, accepted, refused):
+    pattern = ORIGINAL["Parameters"][parameter]["AllowedPattern"]
+    assert [text for text in accepted if not re.search(pattern, text)] == []
+    assert [text for text in refused if re.search(pattern, text)] == []
