@@ -8,13 +8,13 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 dev: ## Run everything here: Postgres, a stand-in for Clerk, the functions (PORT=9000)
-	@sh dev/check-tools.sh && exec cargo run --locked --package dev -- up
+	@sh dev/check-tools.sh && exec cargo run --locked --bin dev -- up --parent $$PPID
 
 token: ## Print a session token for curl (USER_ID=, TTL= seconds, PORT= of make dev)
-	@cargo run --quiet --locked --package dev -- token
+	@cargo run --quiet --locked --bin dev -- token
 
 migrate: ## Apply the missing migrations to MIGRATION_DATABASE_URL or DATABASE_URL
-	@cargo run --quiet --locked --package migrations
+	@cargo run --quiet --locked --bin dev -- migrate
 
 test: ## Run every test that is not slow; counts them at the end
 	@sh tests/run.sh quick

@@ -18,11 +18,11 @@ x86_64) flag=--x86-64 ;;
 *) echo "build: ARCH is arm64 or x86_64, not '$ARCH'" >&2; exit 1 ;;
 esac
 
-if cargo lambda --version >/dev/null 2>&1; then
-    lambda="cargo lambda"
-else
-    lambda="$(cargo run --quiet --locked --package dev -- cargo-lambda) lambda"
-fi
+# Ours even where there is another: the version is pinned, and zig, which links
+# for both architectures, is beside it.
+program=$(cargo run --quiet --locked --bin dev -- cargo-lambda)
+PATH=$(dirname "$program"):$PATH
+export PATH
 
 set --
 for function in $FUNCTIONS; do
@@ -31,8 +31,10 @@ for function in $FUNCTIONS; do
 done
 # A target folder of its own for each architecture: cargo-lambda makes a zip of
 # every function that it finds in one, also of those that nobody asked for.
-CARGO_TARGET_DIR="target/artefacts/$ARCH" $lambda build --release --locked \
+CARGO_TARGET_DIR="target/artefacts/$ARCH" cargo lambda build --release --locked \
     --output-format zip "$flag" --lambda-dir "$LAMBDA_DIR" "$@"
 
+# shellcheck disable=SC2086 # one argument for each function
 python3 infra/add_roots.py "$LAMBDA_DIR" $FUNCTIONS
+# shellcheck disable=SC2086
 python3 infra/check_artefacts.py "$ARCH" "$GLIBC" "$LAMBDA_DIR" $FUNCTIONS

@@ -5,6 +5,7 @@
 //!   `env_file` and `local_clerk`), `database`, `functions` (`cargo lambda
 //!   watch`) and `ending` (signals)
 //! - [`token()`]: `make token`
+//! - [`migrate()`]: `make migrate`
 //! - [`postgres`]: a Postgres with TLS on loopback, for `make dev` and tests
 //! - [`tools`]: cargo-lambda and npm's packages, fetched into `.dev/`
 //! - [`guard`]: ends what was started, however the program ends
@@ -21,6 +22,7 @@ pub mod guard;
 mod home;
 mod local_clerk;
 mod lock;
+mod migrate;
 pub mod ports;
 pub mod postgres;
 mod say;
@@ -30,5 +32,6 @@ pub mod tools;
 mod up;
 
 pub use home::Home;
+pub use migrate::migrate;
 pub use token::token;
 pub use up::up;

@@ -1,4 +1,4 @@
-//! The commands behind `make dev` and `make token`.
+//! The commands behind `make dev`, `make token` and `make migrate`.
 
 use std::{
     fmt::Display,
@@ -26,6 +26,8 @@ enum Command {
     },
     /// Print a session token (USER_ID=, TTL= seconds, PORT=9000)
     Token,
+    /// Apply the missing migrations to the database of the caller or of .env
+    Migrate,
     /// Print where cargo-lambda is, after fetching it if need be
     CargoLambda,
     /// Say whether the functions would accept this environment
@@ -39,6 +41,7 @@ async fn main() -> ExitCode {
         // Exit at once: nothing of ours is left that would need an end.
         Command::Up { parent } => dev::up(parent).await.map(|status| exit(status.into())),
         Command::Token => dev::token().and_then(print),
+        Command::Migrate => dev::migrate(),
         Command::CargoLambda => {
             let program = dev::tools::cargo_lambda(None).await;
             program.and_then(|program| print(program.display()))

@@ -1,0 +1,29 @@
+//! `make migrate`: the migrations on the database of the caller or of `.env`.
+
+use std::{env, os::unix::process::CommandExt, process::Command};
+
+use crate::{Home, env_file};
+
+/// The settings that name a database.
+const DATABASE: [&str; 3] = ["DATABASE_URL", "MIGRATION_DATABASE_URL", "PGSSLROOTCERT"];
+
+/// Becomes the program that migrates; returns only if it cannot be started.
+///
+/// A database that the caller names is meant, whatever `.env` says: settings
+/// of the two are never mixed.
+///
+/// # Errors
+/// A malformed `.env`, or no cargo.
+pub fn migrate() -> anyhow::Result<()> {
+    let home = Home::find()?;
+    let mut program = Command::new("cargo");
+    program.args(["run", "--quiet", "--locked", "--package", "migrations"]);
+    if DATABASE.iter().all(|name| env::var_os(name).is_none()) {
+        let settings = env_file::read(&home.root().join(".env"))?;
+        let database = settings
+            .iter()
+            .filter(|(name, _)| DATABASE.contains(&name.as_str()));
+        program.envs(database);
+    }
+    Err(program.current_dir(home.root()).exec().into())
+}
