@@ -13,8 +13,8 @@ use super::token::{Token, UserId, UserMark};
 use super::view::{RequestView, Visit};
 use super::{Decision, Reason, State, authenticate};
 use crate::error::Error;
-use crate::http::same_origin::{is_change, is_same_origin};
-use crate::http::{header, is_form, origin};
+use crate::http::same_origin::{is_change, is_from_browser, is_same_origin};
+use crate::http::{header, origin};
 
 /// Authenticates the requests of one application.
 pub struct Clerk {
@@ -69,8 +69,7 @@ impl Clerk {
     pub async fn user(&self, request: &Request) -> Result<UserId, Error> {
         let by_header = view(request).header_token().is_some();
         let foreign = !by_header && is_change(request) && !is_same_origin(request);
-        // A browser always says where a form comes from.
-        if foreign && is_form(request) {
+        if foreign && is_from_browser(request) {
             return Err(Error::CrossSite);
         }
         match self.decide(request).await?.state {
@@ -261,10 +260,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_from_elsewhere_is_told_first_that_nobody_is_signed_in() {
-        let request = to("PUT").header("origin", "https://evil.example");
+    async fn a_page_elsewhere_is_refused_and_a_program_is_told_to_sign_in() {
+        let page = to("PUT").header("origin", "https://evil.example");
+        assert!(is_foreign(&answer(page).await));
         assert!(matches!(
-            answer(request).await,
+            answer(to("PUT")).await,
             Err(Error::Unauthorized {
                 by_header: false,
                 ..
@@ -334,6 +334,27 @@ mod tests {
         );
         assert!(ended(PRODUCTION, "a=b").is_empty());
         assert!(ended(DEVELOPMENT, cookie).is_empty());
+    }
+
+    #[test]
+    fn the_session_cookie_names_a_user_even_when_it_has_expired() {
+        let claimed = |cookie: &str| {
+            let request = to("POST").header("cookie", cookie);
+            let request = request.body(Body::Empty).unwrap();
+            let mark = clerk(PRODUCTION).claimed_user(&request)?;
+            Some(mark.as_str().to_owned())
+        };
+        let session = |sub: &str| {
+            let token = session(&with(claims(), "sub", sub));
+            format!("__session={token}; __client_uat=1")
+        };
+        let one = claimed(&session("user_1")).unwrap();
+        assert_eq!(one.len(), 8);
+        assert_eq!(claimed(&session("user_1")), Some(one.clone()));
+        assert_ne!(claimed(&session("user_2")), Some(one.clone()));
+        for nobody in ["", "__session=bad; __client_uat=1"] {
+            assert_eq!(claimed(nobody), None);
+        }
     }
 
     #[test]

@@ -25,3 +25,12 @@ pub(crate) fn is_same_origin(request: &Request) -> bool {
         None => header(request, "origin").is_some_and(|sender| sender == origin(request)),
     }
 }
+
+/// Whether a browser sent this, as far as one can tell: it says where a change
+/// comes from, and only forms of very old ones do not. A program that has no
+/// token yet should hear that, and not of other sites.
+pub(crate) fn is_from_browser(request: &Request) -> bool {
+    *request.method() == Method::POST
+        || header(request, "sec-fetch-site").is_some()
+        || header(request, "origin").is_some()
+}
