@@ -9,6 +9,7 @@ import { after, before, test } from "node:test";
 
 import { launch, visitor } from "./support/browser.mjs";
 import { atSignIn, signIn } from "./support/clerk.mjs";
+import { assertGood } from "./support/looks.mjs";
 import { focused, showsNoQuote, showsQuote, typed } from "./support/page.mjs";
 import { startSite } from "./support/site.mjs";
 import { pause } from "./support/within.mjs";
@@ -144,6 +145,7 @@ test("without clerk-js a plain link is in the place of its button", async () => 
   const link = page.getByRole("link", { name: "Account" });
   assert.equal(await page.evaluate(() => document.documentElement.dataset.user), "link");
   assert.equal(await link.getAttribute("href"), `${site.accounts}/user`);
+  await assertGood(page, "without-clerk");
   await page.fill("#message", "By cookie");
   await page.keyboard.press("Enter");
   await showsQuote(page, "By cookie");

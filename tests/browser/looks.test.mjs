@@ -83,6 +83,24 @@ test("a deleted quote", async () => {
   await assertGood(page, "deleted");
 });
 
+test("with scripts off", async () => {
+  const plain = await visitor(browser, site, { javaScriptEnabled: false });
+  await signIn(plain, "grace");
+  await plain.page.fill("#message", `${QUOTE} `.repeat(8));
+  const refused = plain.page.waitForResponse((response) => response.ok());
+  await plain.page.click("text=Save Quote");
+  await assertValid(await (await refused).text(), "refused");
+  await assertGood(plain.page, "plain-error");
+  await plain.page.fill("#message", QUOTE);
+  await plain.page.click("text=Save Quote");
+  await showsQuote(plain.page, QUOTE);
+  await assertGood(plain.page, "plain-quote");
+  await plain.page.click("text=Edit Quote");
+  await assertGood(plain.page, "plain-editing");
+  plain.assertNoProblems();
+  await plain.close();
+});
+
 test("nothing is at an address", async () => {
   await assertSound("/nothing", 404, "not found");
   await assertGood(page, "error-not-found");

@@ -27,9 +27,11 @@
     const button = document.createElement('div');
     window.Clerk.mountUserButton(button);
     byId('user').replaceChildren(button);
-    // Signed out, or somebody else, in another tab: this page is not theirs.
+    // Signed out in another tab, or somebody else: this page is not theirs.
+    // What is being typed can still be saved, by way of a new sign-in.
     window.Clerk.addListener(({ user: now }) => {
-      if (now !== undefined && now?.id !== me) location.assign('/');
+      const typing = now === null && byId('message').value !== byId('quote').textContent;
+      if (now !== undefined && now?.id !== me && !typing) location.assign('/');
     });
   }
 

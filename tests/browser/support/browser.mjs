@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
 /** Longest wait for anything that a page does, in milliseconds. */
-const PATIENCE = 15_000;
+const PATIENCE = 30_000;
 
 const ARGUMENTS = [
   "--no-sandbox",
