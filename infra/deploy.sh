@@ -6,6 +6,7 @@
 #   ARCH, LAMBDA_DIR as for infra/build.sh
 #   ARTIFACT_BUCKET  bucket for the artefacts; by default one that SAM makes
 set -eu
+# shellcheck source=infra/stage.sh
 . "$(dirname "$0")/stage.sh"
 
 ARCH=${ARCH:-arm64}

@@ -3,6 +3,7 @@
 #
 #   ARTIFACT_BUCKET  as for deploy.sh
 set -eu
+# shellcheck source=infra/stage.sh
 . "$(dirname "$0")/stage.sh"
 
 begin

@@ -4,9 +4,11 @@
 #   SINCE   how far back (default 10min ago)
 #   FOLLOW  1: go on until Ctrl-C
 set -eu
+# shellcheck source=infra/stage.sh
 . "$(dirname "$0")/stage.sh"
 
 begin sam "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html"
 need_stack
-[ "${FOLLOW:-0}" = 1 ] && set -- --tail || set --
+set --
+[ "${FOLLOW:-0}" != 1 ] || set -- --tail
 exec sam logs --stack-name "$stack" --region "$region" --start-time "${SINCE:-10min ago}" "$@"

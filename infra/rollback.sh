@@ -7,6 +7,7 @@
 # API calls. No build and no upload: it takes seconds. The database stays as it
 # is, and an earlier version has the database's password of its time.
 set -eu
+# shellcheck source=infra/stage.sh
 . "$(dirname "$0")/stage.sh"
 
 begin curl "apt install curl"

@@ -7,8 +7,7 @@
 
 # The caller's name begins every message.
 command=$(basename "$0" .sh)
-infra=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-cd "$infra/.."
+cd "$(dirname "$0")/.." || exit 1
 
 fail() {
     echo "$command: $*" >&2

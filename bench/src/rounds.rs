@@ -1,10 +1,11 @@
 //! Cold starts and warm calls: everybody once a round, in turn, so that what
 //! disturbs the machine disturbs all of them.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use crate::environment::Environment;
 use crate::plan::Plan;
@@ -133,19 +134,28 @@ async fn observe(
     Ok(())
 }
 
-/// What one of the floor's loops says of its calls.
+/// What one of the floors says of its calls.
 fn floor(name: &str, world: &World, calls: usize) -> anyhow::Result<Samples> {
-    let output = Command::new(world.built(name, "bootstrap")?)
-        .env_clear()
-        .envs(world.variables())
+    let mut command = Command::new(world.built(name, "bootstrap")?);
+    command.env_clear().envs(world.variables());
+    world.mark.put_on(&mut command);
+    let mut child = command
         .env("TOKEN", &world.reader.token)
         .env("USER_ID", &world.reader.id)
-        .env("CALLS", calls.to_string())
-        .output()?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{name} failed: {words}");
-    let durations = floor::read(&String::from_utf8(output.stdout)?)?;
-    Ok(durations.into_iter().map(ms).collect())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut questions = child.stdin.take().context("no input")?;
+    let mut answers = BufReader::new(child.stdout.take().context("no output")?).lines();
+    let mut samples = Samples::default();
+    for _ in 0..calls {
+        questions.write_all(b"\n")?;
+        let answer = answers.next().with_context(|| format!("{name} failed"))??;
+        samples.push(ms(floor::read(&answer)?));
+    }
+    drop(questions);
+    child.wait()?;
+    Ok(samples)
 }
 
 /// Milliseconds.

@@ -84,6 +84,7 @@ impl fmt::Display for Spread {
 /// A number with the three digits that may mean something.
 pub(crate) fn digits(value: f64) -> String {
     let places = match value.abs() {
+        0.0 => 0,
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 1.0 => 2,
@@ -128,8 +129,8 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits() {
-        let texts = [382.4, 12.34, 1.234, 0.2164].map(digits);
-        assert_eq!(texts, ["382", "12.3", "1.23", "0.216"]);
+        let texts = [382.4, 12.34, 1.234, 0.2164, 0.0].map(digits);
+        assert_eq!(texts, ["382", "12.3", "1.23", "0.216", "0"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Cold starts while nothing listens where the database should be: what the
-//! process itself costs, without TLS and password.
+//! Cold starts while nobody answers where the database should be: what the
+//! process itself costs, without a handshake and a password.
 
-use dev::ports;
+use std::net::{Ipv4Addr, TcpListener};
 
 use crate::environment::Environment;
 use crate::plan::Plan;
@@ -30,7 +30,9 @@ pub(crate) async fn run(
     plan: &Plan,
 ) -> anyhow::Result<Unreachable> {
     say::stage("cold starts without a database");
-    let nowhere = world.database().through(ports::free()?);
+    // Takes connections and never says a word.
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let nowhere = world.database().through(silent.local_addr()?.port());
     let ours = Program {
         variables: world.variables_for(&nowhere),
         ..find(programs, OURS)?.clone()

@@ -5,7 +5,7 @@ import pathlib
 import platform
 import zipfile
 
-import conftest
+import commands
 
 FOLDERS = {
     "x86_64": os.environ.get("LAMBDA_DIR_X86_64", "target/lambda-x86_64"),
@@ -17,7 +17,7 @@ NATIVE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64"
 
 def folder(arch):
     """The folder of an architecture's artefacts."""
-    path = conftest.ROOT / FOLDERS[arch]
+    path = commands.ROOT / FOLDERS[arch]
     found = path / "get-quote" / "bootstrap.zip"
     assert found.exists(), f"build the artefacts first: make build ARCH={arch} LAMBDA_DIR={FOLDERS[arch]}"
     return path

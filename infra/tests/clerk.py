@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import urllib.parse
 
-import conftest
+import commands
 from browser import Browser
 
 # Development instances live below this domain; the issuer comes from the key.
@@ -27,8 +27,8 @@ class Clerk:
                 *("--dir", folder, "--node-modules", folder, "--publishable-key", PUBLISHABLE_KEY),
                 *("--frontend-api", self.address, "--accounts", self.address, "--app-origin", origin),
             ],
-            cwd=conftest.ROOT,
-            env=conftest.environment(),
+            cwd=commands.ROOT,
+            env=commands.environment(),
             stdout=subprocess.PIPE,
             text=True,
         )

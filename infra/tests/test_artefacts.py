@@ -15,14 +15,14 @@ import pytest
 
 import artefacts
 import clerk
-import conftest
+import commands
 import rules
 from runtime_api import RuntimeApi, event
 
 ORIGIN = "https://quotes.example.com"
 # e_machine of the ELF header.
 MACHINES = {"arm64": 183, "x86_64": 62}
-ROOTS = conftest.INFRA / "roots.pem"
+ROOTS = commands.INFRA / "roots.pem"
 
 
 def emulator(arch):
@@ -74,7 +74,7 @@ class Environment:
 def signed_in():
     """The instance's key and a token of it."""
     with clerk.folder() as folder:
-        instance = clerk.Clerk(conftest.free_port(), folder, ORIGIN)
+        instance = clerk.Clerk(commands.free_port(), folder, ORIGIN)
         yield {"key": instance.jwt_key, "token": instance.token()}
         instance.stop()
 
@@ -83,8 +83,8 @@ def signed_in():
 def variables(database, signed_in):
     subprocess.run(
         ["cargo", "run", "--quiet", "--locked", "--package", "migrations"],
-        cwd=conftest.ROOT,
-        env=conftest.environment(MIGRATION_DATABASE_URL=database),
+        cwd=commands.ROOT,
+        env=commands.environment(MIGRATION_DATABASE_URL=database),
         check=True,
     )
     return {

@@ -11,7 +11,7 @@ import pytest
 
 import artefacts
 import clerk
-import conftest
+import commands
 import source
 
 SECRET = "quotes/broken/database"
@@ -49,19 +49,19 @@ def stacks(aws):
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("stage", ["", "Production", "a_b", "-a", "a-", "x" * 21, "a b", "$(id)"])
 def test_a_stage_has_a_sensible_name(command, stage):
-    assert complaint(conftest.run(command, STAGE=stage)).startswith(f"{command}: STAGE is ")
+    assert complaint(commands.run(command, STAGE=stage)).startswith(f"{command}: STAGE is ")
 
 
 def programs(folder, *names):
     """A folder with these programs of this machine and no others."""
     for name in names:
-        (folder / name).symlink_to(shutil.which(name, path=conftest.environment()["PATH"]))
+        (folder / name).symlink_to(shutil.which(name, path=commands.environment()["PATH"]))
     return str(folder)
 
 
 def test_every_missing_tool_is_named(tmp_path):
     path = programs(tmp_path, "sh", "basename", "dirname")
-    result = conftest.run("deploy", STAGE="broken", PATH=path)
+    result = commands.run("deploy", STAGE="broken", PATH=path)
     assert result.returncode == 1
     assert [line.split(" is missing: ")[0] for line in result.stderr.splitlines()] == [
         f"deploy: {tool}" for tool in ("aws", "sam", "cargo", "python3", "curl")
@@ -70,18 +70,18 @@ def test_every_missing_tool_is_named(tmp_path):
 
 def test_one_missing_tool_is_one_line(tmp_path):
     path = programs(tmp_path, "sh", "basename", "dirname", "aws", "cargo", "python3", "curl")
-    result = conftest.run("deploy", STAGE="broken", PATH=path)
+    result = commands.run("deploy", STAGE="broken", PATH=path)
     assert complaint(result).startswith("deploy: sam is missing: https://")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_missing_credentials_are_said(command):
-    result = conftest.run(command, STAGE="broken", AWS_REGION="eu-west-1")
+    result = commands.run(command, STAGE="broken", AWS_REGION="eu-west-1")
     assert "AWS does not accept the credentials" in complaint(result)
 
 
 def test_a_missing_region_is_said():
-    assert "AWS_REGION is not set" in complaint(conftest.run("deploy", STAGE="broken"))
+    assert "AWS_REGION is not set" in complaint(commands.run("deploy", STAGE="broken"))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_missing_region_is_said():
     ],
 )
 def test_a_wrong_setting_is_refused_before_anything_is_made(aws, settings, changed, line):
-    said = complaint(conftest.run("deploy", **settings | changed))
+    said = complaint(commands.run("deploy", **settings | changed))
     assert said.startswith(f"deploy: {line}")
     assert not any(value and value in said for name, value in changed.items() if name.startswith("CLERK"))
     assert stacks(aws) == []
@@ -148,7 +148,7 @@ def with_aws(folder, state):
     program = pathlib.Path(folder) / "aws"
     program.write_text(f'#!/bin/sh\ncase $* in sts*) echo 1;; *describe-stacks*) echo "{state}";; *) exit 1;; esac\n')
     program.chmod(stat.S_IRWXU)
-    return f"{folder}{os.pathsep}{conftest.environment()['PATH']}"
+    return f"{folder}{os.pathsep}{commands.environment()['PATH']}"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def with_aws(folder, state):
     ],
 )
 def test_a_stack_in_a_state_that_cannot_be_updated_is_left_alone(tmp_path, settings, state, line):
-    said = complaint(conftest.run("deploy", **settings | {"PATH": with_aws(tmp_path, state)}))
+    said = complaint(commands.run("deploy", **settings | {"PATH": with_aws(tmp_path, state)}))
     assert said.startswith("deploy: quotes-broken ") and line in said
 
 
@@ -175,9 +175,9 @@ def test_a_stack_that_really_failed_is_named_and_can_be_destroyed(aws, settings)
     formation.create_stack(StackName="quotes-broken", TemplateBody=json.dumps(bad), OnFailure="ROLLBACK")
     with pytest.raises(Exception, match="terminal failure"):
         formation.get_waiter("stack_create_complete").wait(StackName="quotes-broken", WaiterConfig={"Delay": 1})
-    said = complaint(conftest.run("deploy", **settings))
+    said = complaint(commands.run("deploy", **settings))
     assert said.startswith("deploy: quotes-broken cannot be updated any more (ROLLBACK_COMPLETE)")
-    result = conftest.run("destroy", answer="broken\n", **settings)
+    result = commands.run("destroy", answer="broken\n", **settings)
     assert result.returncode == 0, result.stderr
     assert stacks(aws) == []
 
@@ -185,7 +185,7 @@ def test_a_stack_that_really_failed_is_named_and_can_be_destroyed(aws, settings)
 def test_a_first_deployment_that_fails_leaves_nothing(aws, settings):
     secrets = aws.client("secretsmanager")
     secrets.create_secret(Name="quotes/half", SecretString=json.dumps({"url": "postgresql://o:pw@localhost:1/d"}))
-    result = conftest.run("deploy", **settings | {"DATABASE_SECRET": "quotes/half"})
+    result = commands.run("deploy", **settings | {"DATABASE_SECRET": "quotes/half"})
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("deploy: quotes-broken was not deployed")
     assert stacks(aws) == []
@@ -195,32 +195,32 @@ def test_functions_that_do_not_start_are_noticed(aws, settings):
     secrets = aws.client("secretsmanager")
     wrong = {"url": "mysql://o:pw@localhost/d", "readOnlyUrl": "mysql://o:pw@localhost/d"}
     secrets.create_secret(Name="quotes/mysql", SecretString=json.dumps(wrong))
-    result = conftest.run("deploy", **settings | {"DATABASE_SECRET": "quotes/mysql"})
+    result = commands.run("deploy", **settings | {"DATABASE_SECRET": "quotes/mysql"})
     assert result.returncode == 1
     said = result.stderr.splitlines()[-1]
     assert "does not answer as it should" in said and said.endswith("make logs STAGE=broken")
-    assert conftest.run("destroy", answer="broken\n", **settings).returncode == 0
+    assert commands.run("destroy", answer="broken\n", **settings).returncode == 0
 
 
 def test_a_failed_migration_stops_the_deployment(aws, settings):
     url = "postgresql://o:pw@localhost:1/d"
-    result = conftest.run("deploy", MIGRATE="1", MIGRATION_DATABASE_URL=url, **settings)
+    result = commands.run("deploy", MIGRATE="1", MIGRATION_DATABASE_URL=url, **settings)
     assert complaint(result).startswith("migrate: the database does not answer")
     assert stacks(aws) == []
 
 
 @pytest.mark.parametrize("command", ["rollback", "logs", "destroy"])
 def test_a_stage_that_is_not_deployed_is_said(command, settings):
-    said = complaint(conftest.run(command, **settings))
+    said = complaint(commands.run(command, **settings))
     assert said == f"{command}: there is no stack quotes-broken in eu-west-1"
 
 
 def test_the_settings_of_a_stage_come_from_its_file(settings):
     stage = f"file-{os.getpid()}"
-    file = conftest.INFRA / "stages" / f"{stage}.env"
+    file = commands.INFRA / "stages" / f"{stage}.env"
     file.write_text("DATABASE_SECRET=quotes/from-file\n")
     try:
-        said = complaint(conftest.run("deploy", **settings | {"STAGE": stage}))
+        said = complaint(commands.run("deploy", **settings | {"STAGE": stage}))
     finally:
         file.unlink()
     assert "DATABASE_SECRET names no secret (quotes/from-file)" in said
@@ -229,7 +229,7 @@ def test_the_settings_of_a_stage_come_from_its_file(settings):
 def test_git_keeps_the_settings_of_stages_out():
     def ignored(name):
         command = ["git", "check-ignore", "--quiet", "--no-index", f"infra/stages/{name}.env"]
-        return subprocess.run(command, cwd=conftest.ROOT, check=False).returncode == 0
+        return subprocess.run(command, cwd=commands.ROOT, check=False).returncode == 0
 
     assert ignored("production")
     assert not ignored("example")

@@ -12,7 +12,7 @@ import pytest
 
 import artefacts
 import clerk
-import conftest
+import commands
 from browser import Browser
 
 STAGE = "test"
@@ -25,7 +25,7 @@ class Deployment:
     def __init__(self, aws, database, instance):
         self.aws = aws
         self.instance = instance
-        self.clerk_port = conftest.free_port()
+        self.clerk_port = commands.free_port()
         # The same role, except that it cannot write.
         reader = f"{database}&options=-c%20default_transaction_read_only%3Don"
         self.secret = {"url": database, "readOnlyUrl": reader}
@@ -71,7 +71,7 @@ def deployment(aws, database):
 
 @pytest.fixture(scope="module")
 def deployed(deployment):
-    result = conftest.run("deploy", **deployment.settings, **deployment.migrations)
+    result = commands.run("deploy", **deployment.settings, **deployment.migrations)
     assert result.returncode == 0, result.stdout + result.stderr
     deployment.said = result.stdout
     deployment.start_clerk()
@@ -143,7 +143,7 @@ def test_the_readers_cannot_write(deployed):
 
 
 def test_the_log_has_what_the_functions_said(deployed):
-    result = conftest.run("logs", **deployed.settings)
+    result = commands.run("logs", **deployed.settings)
     assert result.returncode == 0, result.stderr
     assert "REPORT RequestId" in result.stdout
     assert "__clerk_handshake" not in result.stdout
@@ -151,11 +151,11 @@ def test_the_log_has_what_the_functions_said(deployed):
 
 def test_two_stages_live_side_by_side(deployed):
     other = deployed.settings | {"STAGE": "other", "DATABASE_SECRET": SECRET}
-    result = conftest.run("deploy", **other)
+    result = commands.run("deploy", **other)
     assert result.returncode == 0, result.stdout + result.stderr
     assert deployed.url not in result.stdout.splitlines()[-1]
     assert Browser().request("GET", deployed.url + "/api/quote").status == 401
-    result = conftest.run("destroy", answer="other\n", **other)
+    result = commands.run("destroy", answer="other\n", **other)
     assert result.returncode == 0, result.stderr
     assert Browser().request("GET", deployed.url + "/api/quote").status == 401
 
@@ -170,7 +170,7 @@ def updated(deployed):
         "CLERK_JWT_KEY": deployed.clerk.jwt_key,
         "CLERK_SIGN_IN_URL": f"{deployed.clerk.address}/sign-in?release=2",
     }
-    result = conftest.run("deploy", **deployed.settings)
+    result = commands.run("deploy", **deployed.settings)
     assert result.returncode == 0, result.stdout + result.stderr
     return deployed
 
@@ -195,7 +195,7 @@ def test_a_new_version_of_the_secret_is_taken(updated):
 
 
 def test_only_a_release_that_exists_can_be_gone_back_to(updated):
-    result = conftest.run("rollback", RELEASE="never", **updated.settings)
+    result = commands.run("rollback", RELEASE="never", **updated.settings)
     assert result.returncode == 1
     assert "there is no release never" in result.stderr
     assert "release=2" in sign_in_page(updated)
@@ -203,7 +203,7 @@ def test_only_a_release_that_exists_can_be_gone_back_to(updated):
 
 @pytest.fixture(scope="module")
 def rolled_back(updated):
-    result = conftest.run("rollback", **updated.settings)
+    result = commands.run("rollback", **updated.settings)
     assert result.returncode == 0, result.stdout + result.stderr
     updated.said = result.stdout
     return updated
@@ -217,26 +217,26 @@ def test_a_rollback_goes_to_the_release_before(rolled_back):
 
 
 def test_there_is_nothing_before_the_first_release(rolled_back):
-    result = conftest.run("rollback", **rolled_back.settings)
+    result = commands.run("rollback", **rolled_back.settings)
     assert result.returncode == 1
     assert "there is no release of quotes-test before" in result.stderr
 
 
 def test_the_next_deployment_ends_the_rollback(rolled_back):
-    result = conftest.run("deploy", **rolled_back.settings)
+    result = commands.run("deploy", **rolled_back.settings)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "release=2" in sign_in_page(rolled_back)
 
 
 def test_destroying_asks_first(rolled_back):
-    result = conftest.run("destroy", answer="yes\n", **rolled_back.settings)
+    result = commands.run("destroy", answer="yes\n", **rolled_back.settings)
     assert (result.returncode, result.stderr) == (1, "destroy: nothing was deleted\n")
     assert Browser().request("GET", rolled_back.url + "/api/quote").status == 401
 
 
 def test_destroying_leaves_nothing_but_the_secret(rolled_back):
     aws = rolled_back.aws
-    result = conftest.run("destroy", answer=f"{STAGE}\n", **rolled_back.settings)
+    result = commands.run("destroy", answer=f"{STAGE}\n", **rolled_back.settings)
     assert result.returncode == 0, result.stderr
     stack = f"quotes-{STAGE}"
     functions = aws.client("lambda").list_functions()["Functions"]

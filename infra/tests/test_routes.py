@@ -1,21 +1,20 @@
 """One list of routes: the template, `cargo lambda watch` and the README say the same."""
 
-import pathlib
 import re
 import tomllib
 
 import pytest
 
-import rules
+import commands
 import source
+from resources import Resources
 
-ROOT = pathlib.Path(__file__).parents[2]
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"]
 
 
 def template_routes():
     """Route key -> function, as they are deployed."""
-    resources = rules.Resources(source.translate(source.read()))
+    resources = Resources(source.translate(source.read()))
     integrations = resources.of("AWS::ApiGatewayV2::Integration")
     routes = {}
     for route in resources.of("AWS::ApiGatewayV2::Route").values():
@@ -32,7 +31,7 @@ def deployed(routes, method, path):
 
 def local_router():
     """Path -> function, or method -> function, as `cargo lambda watch` has it."""
-    manifest = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))
+    manifest = tomllib.loads((commands.ROOT / "Cargo.toml").read_text(encoding="utf-8"))
     router = manifest["workspace"]["metadata"]["lambda"]["watch"]["router"]
     # What stands in for Clerk is never deployed.
     del router["/__clerk/{*path}"]
@@ -67,7 +66,7 @@ def test_local_requests_reach_the_same_functions():
 
 
 def test_the_readme_lists_the_routes():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (commands.ROOT / "README.md").read_text(encoding="utf-8")
     routes = template_routes()
     # HEAD is like GET, and needs no row.
     head = {key for key in routes if key.startswith("HEAD ")}

@@ -123,3 +123,12 @@ def test_a_pattern_tells_right_from_wrong(parameter, accepted, refused):
     pattern = ORIGINAL["Parameters"][parameter]["AllowedPattern"]
     assert [text for text in accepted if not re.search(pattern, text)] == []
     assert [text for text in refused if re.search(pattern, text)] == []
+
+
+def test_every_parameter_is_explained():
+    made_by_the_command = {"Release", "DatabaseSecretVersion"}
+    variables = {parameters.variable(name) for name in ORIGINAL["Parameters"].keys() - made_by_the_command}
+    readme = (source.PATH.parent / "README.md").read_text(encoding="utf-8")
+    example = (source.PATH.parent / "stages" / "example.env").read_text(encoding="utf-8")
+    assert [name for name in sorted(variables) if f"`{name}`" not in readme] == []
+    assert [name for name in sorted(variables - {"ARCH"}) if f"{name}=" not in example] == []

@@ -1,13 +1,15 @@
-//! What the floors have in common: how often they do their one thing, and how
-//! they say what it took.
+//! What the floors have in common: being asked to do their one thing, and
+//! saying what it took.
 //!
 //! - `floor-nothing`: a function on lambda_http that does nothing
 //! - `floor-rs256`: one RS256 check
 //! - `floor-statement`: one statement on an open connection
 //!
-//! The last two are loops: they print one duration a line and end.
+//! The last two are no functions: they do it once for each line of input. A
+//! loop of their own would keep everything awake that in a function is woken
+//! up by each call.
 
-use std::io::{self, Write};
+use std::io::{Write, stdin, stdout};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -26,35 +28,26 @@ pub fn variable(name: &str) -> anyhow::Result<String> {
     std::env::var(name).with_context(|| format!("set {name}"))
 }
 
-/// How often a loop goes round: the variable `CALLS`.
+/// Does `once` for each line of input and answers with what it took, in
+/// nanoseconds.
 ///
 /// # Errors
-/// If it is not a number.
-pub fn calls() -> anyhow::Result<usize> {
-    variable("CALLS")?
-        .parse()
-        .context("CALLS should be a number")
-}
-
-/// Prints durations in nanoseconds, one a line.
-///
-/// # Errors
-/// If nobody listens.
-pub fn print(durations: &[Duration]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    for duration in durations {
-        writeln!(out, "{}", duration.as_nanos())?;
+/// Those of `once`, and those of input and output.
+pub fn for_each_line(mut once: impl FnMut() -> anyhow::Result<Duration>) -> anyhow::Result<()> {
+    let mut out = stdout().lock();
+    for line in stdin().lines() {
+        line?;
+        writeln!(out, "{}", once()?.as_nanos())?;
+        out.flush()?;
     }
-    out.flush()
+    Ok(())
 }
 
-/// Reads what [`print()`] has printed.
+/// Reads an answer of [`for_each_line`].
 ///
 /// # Errors
-/// If that is something else.
-pub fn read(text: &str) -> anyhow::Result<Vec<Duration>> {
-    let nanoseconds = text.lines().map(str::parse);
-    nanoseconds
-        .map(|number| Ok(Duration::from_nanos(number.context("no duration")?)))
-        .collect()
+/// If it is something else.
+pub fn read(answer: &str) -> anyhow::Result<Duration> {
+    let nanoseconds = answer.trim().parse();
+    Ok(Duration::from_nanos(nanoseconds.context("no duration")?))
 }

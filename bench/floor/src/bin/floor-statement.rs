@@ -1,28 +1,25 @@
-//! One statement on an open connection, over and over: the quote of `USER_ID`
-//! in `DATABASE_URL`.
+//! One statement on an open connection for each line of input: the quote of
+//! `USER_ID` in `DATABASE_URL`.
 
 use std::time::Instant;
 
 use anyhow::{anyhow, ensure};
 use shared::database::Target;
+use tokio::runtime::Builder;
 use tokio_postgres::types::Type;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     let target = Target::parse(&floor::variable("DATABASE_URL")?, None)
         .map_err(|problem| anyhow!("DATABASE_URL {problem}"))?;
-    let (client, _driver) = target.connect().await?;
     let user = floor::variable("USER_ID")?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let (client, _driver) = runtime.block_on(target.connect())?;
 
-    let calls = floor::calls()?;
-    let mut durations = Vec::with_capacity(calls);
-    for _ in 0..calls {
+    floor::for_each_line(|| {
         let begin = Instant::now();
-        let rows = client
-            .query_typed(floor::FIND, &[(&user, Type::TEXT)])
-            .await?;
-        durations.push(begin.elapsed());
+        let rows = runtime.block_on(client.query_typed(floor::FIND, &[(&user, Type::TEXT)]))?;
+        let took = begin.elapsed();
         ensure!(rows.len() == 1, "USER_ID has no quote");
-    }
-    Ok(floor::print(&durations)?)
+        Ok(took)
+    })
 }

@@ -1,0 +1,75 @@
+#!/bin/sh
+# `make bench`: builds the artefacts, their peers and the floor, measures all of
+# them and writes bench/results. Ends by itself after about ten minutes; the
+# first time the builds come before that.
+#
+#   --quick   less than a minute, to see that everything works; the results
+#             then go to target/bench/results
+set -eu
+cd "$(dirname "$0")/.."
+
+QUICK=
+[ "${1:-}" != --quick ] || QUICK=1
+FUNCTIONS="get-quote save-quote delete-quote render-page"
+FLOORS="floor-nothing floor-rs256 floor-statement"
+OUT=$PWD/target/bench
+PROGRAMS=$OUT/programs
+
+case $(uname -m) in
+x86_64) here=x86_64 flag=--x86-64 there=arm64 ;;
+aarch64) here=arm64 flag=--arm64 there=x86_64 ;;
+*) echo "bench: there are artefacts for x86_64 and arm64 only" >&2; exit 1 ;;
+esac
+
+say() { echo "bench: $*" >&2; }
+
+sh bench/tools.sh
+
+# Beside cargo-lambda lies the zig that it links with.
+tools=
+cargo lambda --version >/dev/null 2>&1 ||
+    tools=$(dirname "$(cargo run --quiet --locked --package dev -- cargo-lambda)"):
+with_tools() { PATH="$tools$PATH" "$@"; }
+
+# fresh NAME: an empty folder for a program.
+fresh() { rm -rf "${PROGRAMS:?}/$1" && mkdir -p "$PROGRAMS/$1"; }
+
+# unpacked NAME ZIP: a program as Lambda would have it.
+unpacked() {
+    fresh "$1"
+    cp "$2" "$PROGRAMS/$1.zip"
+    python3 -m zipfile -e "$2" "$PROGRAMS/$1"
+    chmod +x "$PROGRAMS/$1/bootstrap"
+}
+
+say "building the artefacts"
+with_tools make --no-print-directory build ARCH="$here" LAMBDA_DIR="target/lambda-$here"
+for function in $FUNCTIONS; do
+    unpacked "$function" "target/lambda-$here/$function/bootstrap.zip"
+done
+if [ -z "$QUICK" ]; then
+    say "building the artefacts for $there, for their sizes"
+    with_tools make --no-print-directory build ARCH="$there" LAMBDA_DIR="target/lambda-$there"
+fi
+
+say "building the floor, in the same way"
+with_tools env CARGO_TARGET_DIR="$OUT/artefacts" cargo lambda build --release --locked --package floor \
+    --output-format zip "$flag" --lambda-dir "$OUT/floor"
+for floor in $FLOORS; do
+    unpacked "$floor" "$OUT/floor/$floor/bootstrap.zip"
+done
+unpacked nothing "$OUT/floor/floor-nothing/bootstrap.zip"
+
+PROGRAMS=$PROGRAMS sh bench/peers/build.sh
+
+say "building the benchmark"
+# Not for deployment: without the link-time optimisation it builds in half the time.
+CARGO_TARGET_DIR=$OUT/harness CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    cargo build --release --locked --package bench
+
+if [ -n "$QUICK" ]; then
+    set -- --quick --results "$OUT/results"
+else
+    set -- --results bench/results --other-architecture "target/lambda-$there"
+fi
+exec "$OUT/harness/release/bench" --programs "$PROGRAMS" "$@"

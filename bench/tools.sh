@@ -1,0 +1,31 @@
+#!/bin/sh
+# Brings what the benchmark needs beside Rust: as root with apt, else it says
+# what to type.
+set -u
+
+missing=
+needs() { # needs PACKAGE TEST...
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+
+libraries=/usr/share/gocode/src/github.com
+needs golang-go command -v go
+needs golang-github-lib-pq-dev test -d $libraries/lib/pq
+needs golang-github-golang-jwt-jwt-dev test -d $libraries/golang-jwt/jwt
+needs nodejs command -v node
+needs npm command -v npm
+needs python3 command -v python3
+needs python3-pip python3 -m pip --version
+needs pgbouncer test -x /usr/sbin/pgbouncer
+needs valgrind command -v valgrind
+
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    # shellcheck disable=SC2086 # a list of packages
+    apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+        apt-get -qq install --no-install-recommends $missing >/dev/null && exit 0
+fi
+echo "The benchmark needs more tools. Run: sudo apt-get install$missing" >&2
+exit 1

@@ -1,0 +1,59 @@
+"""The workflows for GitHub Actions: linted, and least powerful."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+import commands
+
+WORKFLOWS = sorted((commands.ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def tool(name, *arguments):
+    """What a linter of this venv says, and its exit status."""
+    program = pathlib.Path(sys.executable).with_name(name)
+    result = subprocess.run([program, *arguments, *WORKFLOWS], capture_output=True, text=True, check=False)
+    return result.returncode, result.stdout + result.stderr
+
+
+def read(name):
+    text = (commands.ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8")
+    # YAML 1.1 reads `on` as true.
+    return {"on" if key is True else key: value for key, value in yaml.safe_load(text).items()}
+
+
+def test_the_schema_holds():
+    status, said = tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows")
+    assert status == 0, said
+
+
+def test_zizmor_finds_nothing():
+    status, said = tool("zizmor", "--offline", "--no-progress", "--persona", "pedantic")
+    assert status == 0, said
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_to_commits(path):
+    used = re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))
+    assert used and all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in used)
+
+
+def test_the_test_commands_run_on_pull_requests():
+    workflow = read("ci.yml")
+    commands = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
+    assert "pull_request" in workflow["on"]
+    assert {"make test", "make test-slow"} <= set(commands)
+
+
+def test_a_deployment_is_asked_for_and_has_no_key_of_its_own():
+    workflow = read("deploy.yml")
+    assert list(workflow["on"]) == ["workflow_dispatch"]
+    (job,) = workflow["jobs"].values()
+    assert job["environment"] == "${{ inputs.stage }}"
+    assert job["permissions"] == {"contents": "read", "id-token": "write"}
+    text = (commands.ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8")
+    assert re.findall(r"secrets\.(\w+)", text) == ["MIGRATION_DATABASE_URL"]
