@@ -7,7 +7,8 @@
 use super::handshake::{self, Handshake, Return};
 use super::instance::{Instance, Keys};
 use super::reason::Reason;
-use super::token::{Session, Token};
+use super::session::Session;
+use super::token::Token;
 use super::view::{RequestView, Visit};
 
 /// What a request is answered with, as far as authentication goes.

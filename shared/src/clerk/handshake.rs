@@ -9,7 +9,8 @@ use url::form_urlencoded;
 
 use super::instance::Keys;
 use super::reason::Reason;
-use super::token::{Session, Token};
+use super::session::Session;
+use super::token::Token;
 use super::view::{RequestView, Visit};
 
 /// Clerk API version that the protocol below is taken from.

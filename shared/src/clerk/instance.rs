@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use super::publishable_key::PublishableKey;
 use super::signature::Key;
-use super::token::{Rules, Token};
+use super::token::Token;
+use super::verification::Rules;
 
 /// Clock skew allowed by default, in milliseconds.
 ///

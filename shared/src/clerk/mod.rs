@@ -10,7 +10,9 @@
 //! | `instance` | the configuration of a decision; the keys |
 //! | `view` | the parts of a request that matter |
 //! | `cookies` | parsing; the suffixed or the plain set |
-//! | `token` | a JWT taken apart, its class, its claims |
+//! | `token` | a JWT taken apart |
+//! | `verification` | its class, its signature, its claims |
+//! | `session` | who it is, once verified |
 //! | `signature` | RS256 and the keys for it |
 //! | `handshake` | the redirect for fresh cookies, out and back |
 //! | `decision` | the state machine |
@@ -29,11 +31,13 @@ mod jwks;
 mod publishable_key;
 mod reason;
 mod service;
+mod session;
 mod sign_in;
 mod signature;
 #[cfg(test)]
 mod testing;
 mod token;
+mod verification;
 mod view;
 
 pub use decision::{Decision, State, authenticate};
@@ -42,6 +46,6 @@ pub use jwks::KeySetUnavailable;
 pub use publishable_key::PublishableKey;
 pub use reason::Reason;
 pub use service::{Clerk, view};
+pub use session::{Session, UserId, UserMark};
 pub use signature::Key;
-pub use token::{Session, UserId, UserMark};
 pub use view::RequestView;

@@ -7,9 +7,10 @@ use lambda_http::Request;
 
 use super::instance::{Instance, Keys};
 use super::jwks::{KeySet, KeySetUnavailable};
+use super::session::{UserId, UserMark};
 use super::sign_in::sign_in_location;
 use super::signature::Key;
-use super::token::{Token, UserId, UserMark};
+use super::token::Token;
 use super::view::{RequestView, Visit};
 use super::{Decision, Reason, State, authenticate};
 use crate::error::Error;
