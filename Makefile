@@ -19,7 +19,7 @@ migrate: ## Apply the missing migrations to MIGRATION_DATABASE_URL or DATABASE_U
 test: ## Run every test that is not slow; counts them at the end
 	@sh tests/run.sh quick
 
-test-slow: ## Run the slow ones: licences and sources, both architectures
+test-slow: ## Run the slow ones: licences, both architectures, a deployment
 	@sh tests/run.sh slow
 
 build: ## Build the four artefacts (ARCH=arm64|x86_64, LAMBDA_DIR=target/lambda)
@@ -31,7 +31,7 @@ deploy: ## Build and deploy a stage (STAGE=; MIGRATE=1 applies migrations first)
 rollback: ## Put a stage back to the version before (STAGE=)
 	@sh infra/rollback.sh
 
-logs: ## Follow the logs of a stage (STAGE=)
+logs: ## Print the logs of a stage (STAGE=; FOLLOW=1 goes on)
 	@sh infra/logs.sh
 
 destroy: ## Delete a stage and all that it made, after asking (STAGE=)

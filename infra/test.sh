@@ -49,7 +49,9 @@ venv ministack infra/tests/ministack.txt
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-{ .dev/infra/tools/bin/python -B -m pytest -q -p no:cacheprovider --durations=5 "$@" 2>&1 || echo "exit $?"; } | tee "$log"
+{
+    .dev/infra/tools/bin/python -B -m pytest -q -p no:cacheprovider --durations=5 "$@" 2>&1 || echo "exit $?"
+} | tee "$log"
 grep -q '^exit ' "$log" && status=1
 # pytest's last line: "1 failed, 95 passed, 1 error in 60.00s"
 awk -v status="$status" '

@@ -27,6 +27,7 @@ stage() {
         /^test result:/ { p += $4; f += $6; n = 1 }
         /^# pass /      { p += $3; n = 1 }
         /^# fail /      { f += $3; n = 1 }
+        /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3; n = 1 }
         END { if (n) print p + 0, f + 0 }' "$log")
     set -- ${counts:-$([ "$status" = 0 ] && echo 1 0 || echo 0 1)}
     # A runner that stopped before it counted a failure.
@@ -59,6 +60,7 @@ slow() {
     stage "licences, sources, bans" sh tests/deny.sh
     stage "artefacts for x86_64" make build ARCH=x86_64 LAMBDA_DIR=target/lambda-x86_64
     stage "artefacts for arm64" make build
+    stage "infrastructure" sh infra/test.sh
 }
 
 "$1"

@@ -30,6 +30,9 @@ enum Command {
     Migrate,
     /// Print where cargo-lambda is, after fetching it if need be
     CargoLambda,
+    /// Run an empty Postgres and print its URL; it ends with standard input
+    #[command(hide = true)]
+    ThrowawayPostgres,
     /// Say whether the functions would accept this environment
     #[command(hide = true)]
     CheckSettings,
@@ -46,6 +49,7 @@ async fn main() -> ExitCode {
             let program = dev::tools::cargo_lambda(None).await;
             program.and_then(|program| print(program.display()))
         }
+        Command::ThrowawayPostgres => throwaway_postgres().await,
         Command::CheckSettings => return check_settings(),
     };
     match result {
@@ -55,6 +59,14 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// For tests that are not written in Rust.
+async fn throwaway_postgres() -> anyhow::Result<()> {
+    let server = dev::postgres::Server::throwaway().await?;
+    print(server.url())?;
+    tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await??;
+    server.stop().await
 }
 
 fn print(result: impl Display) -> anyhow::Result<()> {

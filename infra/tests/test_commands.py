@@ -22,7 +22,7 @@ COMMANDS = ("deploy", "rollback", "logs", "destroy")
 
 def complaint(result):
     """The only line that a command that did nothing wrote to standard error."""
-    assert result.returncode == 1, result.stdout + result.stderr
+    assert result.returncode != 0, result.stdout + result.stderr
     assert result.stderr.count("\n") == 1, result.stderr
     return result.stderr.strip()
 
@@ -143,10 +143,10 @@ def test_the_template_refuses_by_itself(aws, values, accepted):
     assert refused is not accepted
 
 
-def with_aws(folder, state):
-    """A PATH whose `aws` knows a stack in this state and nothing else."""
-    program = pathlib.Path(folder) / "aws"
-    program.write_text(f'#!/bin/sh\ncase $* in sts*) echo 1;; *describe-stacks*) echo "{state}";; *) exit 1;; esac\n')
+def path_with(folder, name, script):
+    """A PATH on which a program is this script."""
+    program = pathlib.Path(folder) / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(stat.S_IRWXU)
     return f"{folder}{os.pathsep}{commands.environment()['PATH']}"
 
@@ -164,7 +164,8 @@ def with_aws(folder, state):
     ],
 )
 def test_a_stack_in_a_state_that_cannot_be_updated_is_left_alone(tmp_path, settings, state, line):
-    said = complaint(commands.run("deploy", **settings | {"PATH": with_aws(tmp_path, state)}))
+    script = f'case $* in sts*) echo 1;; *describe-stacks*) echo "{state}";; *) exit 1;; esac'
+    said = complaint(commands.run("deploy", **settings | {"PATH": path_with(tmp_path, "aws", script)}))
     assert said.startswith("deploy: quotes-broken ") and line in said
 
 
@@ -200,6 +201,12 @@ def test_functions_that_do_not_start_are_noticed(aws, settings):
     said = result.stderr.splitlines()[-1]
     assert "does not answer as it should" in said and said.endswith("make logs STAGE=broken")
     assert commands.run("destroy", answer="broken\n", **settings).returncode == 0
+
+
+def test_a_failed_build_stops_the_deployment(aws, settings, tmp_path):
+    path = path_with(tmp_path, "cargo", "echo 'error: it does not compile' >&2; exit 101")
+    assert complaint(commands.run("deploy", **settings | {"BUILD": "1", "PATH": path})) == "error: it does not compile"
+    assert stacks(aws) == []
 
 
 def test_a_failed_migration_stops_the_deployment(aws, settings):
