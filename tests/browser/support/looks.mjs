@@ -8,6 +8,8 @@ import { join } from "node:path";
 
 import { HtmlValidate } from "html-validate";
 
+import { within } from "./within.mjs";
+
 const screenshots = join(import.meta.dirname, "../../screenshots");
 mkdirSync(screenshots, { recursive: true });
 
@@ -31,15 +33,17 @@ export async function assertValid(html, what) {
 /** Fails if axe finds a violation, or something sticks out on the side. */
 export async function assertAccessible(page, what) {
   await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    // What clerk-js mounts is Clerk's to get right.
-    const scope = { exclude: ["#user > div"] };
-    const { violations } = await globalThis.axe.run(scope, { resultTypes: ["violations"] });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-  });
+  const violations = await within(30, page.evaluate(findViolations), `axe: ${what}`);
   assert.deepEqual(violations, [], what);
   const overhang = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(overhang <= 0, `${what}: ${overhang} pixels too wide`);
+}
+
+async function findViolations() {
+  // What clerk-js mounts is Clerk's to get right.
+  const scope = { exclude: ["#user > div"] };
+  const { violations } = await globalThis.axe.run(scope, { resultTypes: ["violations"] });
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
 }
 
 /** Takes a picture of the whole page. */
