@@ -357,6 +357,18 @@ mod tests {
     }
 
     #[test]
+    fn the_way_back_carries_no_browser_token() {
+        let request = RequestView {
+            target: "/?__clerk_db_jwt=dvb&a=b&__clerk_db_jwt=dvb",
+            ..page_load()
+        };
+        let location = redirect(DEVELOPMENT, &request);
+        let back = "redirect_url=https%3A%2F%2Fwww.example.com%2F%3Fa%3Db&";
+        assert!(location.contains(back));
+        assert!(location.ends_with("=dev-browser-sync&__clerk_db_jwt=dvb"));
+    }
+
+    #[test]
     fn the_way_out_carries_the_header_token() {
         let expired = session(&with(claims(), "exp", NOW - 5));
         let authorization = format!("Bearer {expired}");
