@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 
 import { launch, visitor } from "./support/browser.mjs";
 import { clerkReady, signIn } from "./support/clerk.mjs";
-import { assertGood, assertValid, picture } from "./support/looks.mjs";
+import { assertGood, assertGoodWithoutScripts, assertValid, picture } from "./support/looks.mjs";
 import { focused, showsNoQuote, showsQuote, withQuote } from "./support/page.mjs";
 import { startSite } from "./support/site.mjs";
 

@@ -67,3 +67,14 @@ export async function assertGood(page, name) {
   await assertAccessible(page, `${name} at 400 %`);
   await page.setViewportSize({ width: 1280, height: 800 });
 }
+
+/**
+ * Checks a page with scripts off in every look. It is a copy with scripts on
+ * that is checked: axe waits for timers, and without scripts none comes.
+ */
+export async function assertGoodWithoutScripts(page, name) {
+  const copy = await page.context().browser().newPage();
+  await copy.setContent((await page.content()).replaceAll(/<script[^]*?<\/script>/g, ""));
+  await assertGood(copy, name);
+  await copy.close();
+}
