@@ -107,6 +107,8 @@ pub async fn end_leftovers(mark: &Mark) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     fn sleeper(mark: &Mark) -> Child {
@@ -140,10 +142,13 @@ mod tests {
     /// Starts a shell that ends in order, with `action` when it is asked to.
     fn orderly(mark: &Mark, action: &str) -> Child {
         let mut command = Command::new("sh");
-        let script = format!("trap '{action}' INT; while :; do sleep 0.1; done");
+        let script = format!("trap '{action}' INT; echo; while :; do sleep 0.1; done");
         command.args(["-c", &script]).stdin(Stdio::null());
         mark.put_on_orderly(&mut command);
-        command.spawn().unwrap()
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        // Until it has set its trap.
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        child
     }
 
     #[tokio::test]
@@ -152,8 +157,6 @@ mod tests {
         let mark = Mark::of(folder.path());
         let mut willing = orderly(&mark, "exit 7");
         let mut stubborn = orderly(&mark, "");
-        // Until the shells have set their traps.
-        tokio::time::sleep(Duration::from_millis(300)).await;
 
         end_leftovers(&mark).await.unwrap();
 

@@ -17,12 +17,20 @@ const ARGUMENTS = [
   "--ignore-certificate-errors",
 ];
 
-/** Starts the system's Chromium, to which the site's hosts are the only ones there are. */
-export function launch(site) {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [...ARGUMENTS, `--host-resolver-rules=${site.resolverRules}`],
-  });
+/**
+ * Starts the system's Chromium, to which the site's hosts are the only ones there are. Without a
+ * browser the site is ended: it would keep the test from ending.
+ */
+export async function launch(site) {
+  try {
+    return await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: [...ARGUMENTS, `--host-resolver-rules=${site.resolverRules}`],
+    });
+  } catch (error) {
+    await site.stop();
+    throw error;
+  }
 }
 
 /** A new visitor: a browser profile with one page. `options` are those of a context. */
