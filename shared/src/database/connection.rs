@@ -1,14 +1,15 @@
-//! One open connection and when to stop trusting it.
+//! One open connection: running a statement on it, calling that off, and when
+//! to stop trusting it.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::{Client, Row};
 
-use super::{Failure, Statement, Target};
+use super::{Failure, Statement, Target, dial};
 
 /// Age after which a connection is replaced: a rotated password or a moved
 /// server reaches every environment within it.
@@ -18,10 +19,8 @@ const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 /// Neon suspends a database after five minutes without a statement.
 const MAX_IDLE: Duration = Duration::from_secs(4 * 60);
 
-/// First pause between two attempts to connect; each is twice as long as the
-/// one before, up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+/// Longest wait for the end of a statement that was called off.
+const CALL_OFF: Duration = Duration::from_millis(500);
 
 pub(super) struct Connection {
     client: Client,
@@ -34,57 +33,11 @@ pub(super) struct Connection {
 impl Connection {
     /// Opens a connection, trying again until `limit` has passed.
     pub(super) async fn open(target: &Target, limit: Duration) -> Result<Self, Failure> {
-        let begin = Instant::now();
-        let deadline = begin + limit;
-        let mut pause = FIRST_PAUSE;
-        let mut last = None;
-        loop {
-            let Ok(attempt) = timeout_at(deadline, Self::attempt(target)).await else {
-                return Err(last.unwrap_or_else(|| Failure::timed_out("connecting", limit)));
-            };
-            match attempt {
-                Ok(connection) => {
-                    if last.is_some() {
-                        let waited = begin.elapsed().as_millis();
-                        tracing::info!("the database accepted after {waited} ms");
-                    }
-                    return Ok(connection);
-                }
-                Err(failure) if failure.may_pass() && Instant::now() + pause < deadline => {
-                    last = Some(failure);
-                    sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-                Err(failure) => return Err(failure),
-            }
-        }
-    }
-
-    async fn attempt(target: &Target) -> Result<Self, Failure> {
-        let address = (target.host.as_str(), target.port);
-        let stream = TcpStream::connect(address)
-            .await
-            .and_then(|stream| {
-                stream.set_nodelay(true)?;
-                // A connection that is given up must not deliver a statement
-                // later, when another one has carried it out already.
-                stream.set_zero_linger()?;
-                Ok(stream)
-            })
-            .map_err(|error| Failure::Unavailable(format!("connecting: {error}")))?;
-        let (client, connection) = target
-            .config
-            .connect_raw(stream, target.tls())
-            .await
-            .map_err(|error| Failure::from(error).while_connecting())?;
+        let (client, driver) = dial::open(target, limit).await?;
         let now = SystemTime::now();
         Ok(Self {
             client,
-            driver: tokio::spawn(async {
-                if let Err(error) = connection.await {
-                    tracing::info!("connection ended: {}", Failure::from(error));
-                }
-            }),
+            driver,
             opened: now,
             last_used: AtomicU64::new(millis(now)),
         })
@@ -94,23 +47,45 @@ impl Connection {
     ///
     /// By the wall clock: the monotonic one may stand still in a frozen machine.
     pub(super) fn is_trusted(&self) -> bool {
-        let now = SystemTime::now();
-        let idle = millis(now).saturating_sub(self.last_used.load(Ordering::Relaxed));
-        !self.client.is_closed()
-            && now
-                .duration_since(self.opened)
-                .is_ok_and(|age| age < MAX_AGE)
-            && Duration::from_millis(idle) < MAX_IDLE
+        let last_used = Duration::from_millis(self.last_used.load(Ordering::Relaxed));
+        !self.client.is_closed() && is_fresh(self.opened, UNIX_EPOCH + last_used, SystemTime::now())
     }
 
-    pub(super) async fn run(&self, statement: &Statement<'_>) -> Result<Vec<Row>, Failure> {
-        let rows = self
-            .client
-            .query_typed(statement.sql, statement.parameters)
-            .await?;
+    /// Runs a statement. One that has no answer within `limit` is called off
+    /// at the server: what a caller is told did not happen must not happen
+    /// later, when a lock is released or a slow server gets to it.
+    pub(super) async fn run(
+        &self,
+        target: &Target,
+        statement: &Statement<'_>,
+        limit: Duration,
+    ) -> Result<Vec<Row>, Failure> {
+        let deadline = Instant::now() + limit;
+        let mut answer = pin!(self.client.query_typed(statement.sql, statement.parameters));
+        let rows = match timeout_at(deadline, &mut answer).await {
+            Ok(answer) => answer?,
+            Err(_) => {
+                let called_off = async {
+                    self.call_off(target).await?;
+                    Ok::<_, Failure>(answer.await?)
+                };
+                // It may have been done after all.
+                let done = timeout(CALL_OFF, called_off).await.ok();
+                done.and_then(Result::ok)
+                    .ok_or_else(|| Failure::timed_out("the statement", limit))?
+            }
+        };
         self.last_used
             .store(millis(SystemTime::now()), Ordering::Relaxed);
         Ok(rows)
+    }
+
+    /// Asks the server, on a connection of its own, to end the statement that
+    /// runs on this one (CancelRequest, which poolers pass on).
+    async fn call_off(&self, target: &Target) -> Result<(), Failure> {
+        let stream = dial::dial(target).await?;
+        let token = self.client.cancel_token();
+        Ok(token.cancel_query_raw(stream, target.tls()).await?)
     }
 }
 
@@ -121,7 +96,41 @@ impl Drop for Connection {
     }
 }
 
+/// Whether a connection is neither old nor long idle. A clock that was set
+/// back says nothing about either.
+fn is_fresh(opened: SystemTime, last_used: SystemTime, now: SystemTime) -> bool {
+    let within = |since: SystemTime, limit| now.duration_since(since).is_ok_and(|age| age < limit);
+    within(opened, MAX_AGE) && within(last_used, MAX_IDLE)
+}
+
 fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn is_fresh_after(age: Duration, idle: Duration) -> bool {
+        let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        is_fresh(now - age, now - idle, now)
+    }
+
+    #[test]
+    fn a_connection_is_replaced_when_it_is_old_or_was_long_idle() {
+        assert!(is_fresh_after(SECOND, SECOND));
+        assert!(is_fresh_after(MAX_AGE - SECOND, MAX_IDLE - SECOND));
+        assert!(!is_fresh_after(MAX_AGE, SECOND));
+        assert!(!is_fresh_after(MAX_IDLE, MAX_IDLE));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_is_not_believed() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        assert!(!is_fresh(now + SECOND, now, now));
+        assert!(!is_fresh(now, now + SECOND, now));
+    }
 }

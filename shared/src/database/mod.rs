@@ -2,10 +2,16 @@
 //!
 //! Lambda freezes an environment between requests, Neon suspends an idle
 //! database, a pooler drops clients: a connection may be dead without anything
-//! having said so. Every wait here has a deadline, and together they stay below
-//! the functions' timeout of 10 s, so that a caller gets an answer.
+//! having said so. Every wait here has a deadline, and all of them together
+//! stay below the functions' timeout of 10 s, so that a caller gets an answer.
+//!
+//! - `target`: a Postgres URL and the TLS that goes with it
+//! - `dial`: opening a connection, again and again while the database wakes up
+//! - `connection`: an open one, and when to stop trusting it
+//! - `failure`: why there is no answer
 
 mod connection;
+mod dial;
 mod failure;
 mod target;
 
@@ -13,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -34,6 +40,11 @@ const CONNECT: Duration = Duration::from_secs(4);
 /// that died silently while frozen is found by this and not by TCP, which
 /// would take minutes.
 const STATEMENT: Duration = Duration::from_secs(2);
+
+/// Longest wait for an answer, with a second connection and a second attempt.
+/// Before it a key set may take 2 s, after it calling a statement off half a
+/// second: 9 s of the functions' 10.
+const ANSWER: Duration = Duration::from_millis(6_500);
 
 /// The database of an execution environment.
 pub struct Database {
@@ -79,29 +90,32 @@ impl Database {
     /// [`Failure::Unreachable`] when no connection can be opened,
     /// [`Failure::Refused`] when Postgres answered with an error.
     pub async fn run(&self, statement: &Statement<'_>) -> Result<Vec<Row>, Failure> {
-        let first = self.connection(CONNECT).await?;
-        match Self::run_on(&first, statement).await {
-            Err(Failure::Unavailable(cause)) => {
-                tracing::info!("connection lost, opening another: {cause}");
-                self.discard(&first).await;
-                let second = self.connection(CONNECT).await?;
-                let answer = Self::run_on(&second, statement).await;
-                if matches!(answer, Err(Failure::Unavailable(_))) {
-                    self.discard(&second).await;
-                }
-                answer
+        let deadline = Instant::now() + ANSWER;
+        let left = |limit: Duration| limit.min(deadline - Instant::now());
+        let first = self.connection(left(CONNECT)).await?;
+        match self.run_on(first, statement, left(STATEMENT)).await {
+            Err(Failure::Unavailable(_)) => {
+                let second = self.connection(left(CONNECT)).await?;
+                self.run_on(second, statement, left(STATEMENT)).await
             }
             answer => answer,
         }
     }
 
+    /// Runs a statement on a connection, which is not used again if it does
+    /// not answer.
     async fn run_on(
-        connection: &Connection,
+        &self,
+        connection: Arc<Connection>,
         statement: &Statement<'_>,
+        limit: Duration,
     ) -> Result<Vec<Row>, Failure> {
-        timeout(STATEMENT, connection.run(statement))
-            .await
-            .map_err(|_| Failure::timed_out("the statement", STATEMENT))?
+        let answer = connection.run(&self.target, statement, limit).await;
+        if let Err(Failure::Unavailable(cause)) = &answer {
+            tracing::info!("connection given up: {cause}");
+            self.discard(&connection).await;
+        }
+        answer
     }
 
     /// The open connection, or a new one within `limit`.

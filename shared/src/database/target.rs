@@ -1,8 +1,38 @@
 //! A Postgres URL as people have it, and the TLS that it is reached with.
 
+use std::time::Duration;
+
 use native_tls::{Certificate, Protocol};
 use percent_encoding::percent_decode_str;
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
+
+use super::{Failure, dial};
+
+/// Parameters that mean here what they mean to libpq.
+const KEPT: [&str; 7] = [
+    "application_name",
+    "channel_binding",
+    "dbname",
+    "options",
+    "password",
+    "sslnegotiation",
+    "user",
+];
+
+/// Parameters about waiting: every wait has a deadline here already.
+const IGNORED: [&str; 6] = [
+    "connect_timeout",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "tcp_user_timeout",
+];
+
+/// Longest wait for a connection of [`Target::connect`].
+const TOOL: Duration = Duration::from_secs(15);
 
 /// Where the database is and how to prove that it is the one.
 ///
@@ -40,7 +70,13 @@ impl Target {
             match name {
                 "sslmode" => check_ssl_mode(value)?,
                 "sslrootcert" => url_roots = Some(decode(value)),
-                _ => kept.push(parameter),
+                name if KEPT.contains(&name) => kept.push(parameter),
+                name if IGNORED.contains(&name) => {}
+                name => {
+                    return Err(format!(
+                        "has the parameter `{name}`, which is not supported: remove it"
+                    ));
+                }
             }
         }
         let mut config: tokio_postgres::Config = format!("{base}?{}", kept.join("&"))
@@ -73,18 +109,13 @@ impl Target {
     }
 
     /// One connection for a tool that keeps it, such as the migrations: the
-    /// client, and the task that drives it.
+    /// client, and the task that drives it. A database that is waking up is
+    /// waited for.
     ///
     /// # Errors
-    /// The database cannot be reached or refuses.
-    pub async fn connect(
-        &self,
-    ) -> Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), super::Failure> {
-        let stream = tokio::net::TcpStream::connect((self.host.as_str(), self.port))
-            .await
-            .map_err(|error| super::Failure::Unavailable(format!("connecting: {error}")))?;
-        let (client, connection) = self.config.connect_raw(stream, self.tls()).await?;
-        Ok((client, tokio::spawn(async { drop(connection.await) })))
+    /// The database cannot be reached within 15 s, or refuses.
+    pub async fn connect(&self) -> Result<(Client, JoinHandle<()>), Failure> {
+        dial::open(self, TOOL).await
     }
 }
 
@@ -172,7 +203,15 @@ mod tests {
 
     #[test]
     fn an_unknown_parameter_is_named() {
-        assert!(problem("postgres://o:secret@h/db?sslmod=require").contains("`sslmod`"));
+        for name in ["sslmod", "hostaddr", "target_session_attrs", "pgbouncer"] {
+            let problem = problem(&format!("postgres://o:secret@h/db?{name}=secret"));
+            assert!(problem.contains(&format!("`{name}`")), "{problem}");
+            assert!(!problem.contains("secret"), "{problem}");
+        }
+        assert_eq!(problem("postgres://o:secret@h/db?connect_timeout=10"), "");
+        assert!(
+            problem("postgres://o:s@h/db?channel_binding=perhaps").contains("`channel_binding`")
+        );
         assert!(problem("mysql://o:secret@h/db").contains("postgres://"));
         assert!(problem("postgres://o:secret@h1,h2/db").contains("one host"));
         assert!(problem("postgres://h/db").contains("user"));
