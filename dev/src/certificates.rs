@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use openssl::{
-    asn1::Asn1Time,
+    asn1::{Asn1Time, Asn1TimeRef},
     bn::{BigNum, MsbOption},
     ec::{EcGroup, EcKey},
     error::ErrorStack,
@@ -73,9 +73,19 @@ impl Authority {
     /// # Errors
     /// If OpenSSL fails.
     pub fn issue(&self, names: &[&str]) -> Result<Identity, ErrorStack> {
+        self.issue_until(names, &*Asn1Time::days_from_now(DAYS)?)
+    }
+
+    /// A server certificate that is valid no longer than `end`.
+    ///
+    /// # Errors
+    /// If OpenSSL fails.
+    pub fn issue_until(&self, names: &[&str], end: &Asn1TimeRef) -> Result<Identity, ErrorStack> {
         let key = new_key()?;
         let subject = common_name(names.first().copied().unwrap_or("localhost"))?;
         let mut builder = builder(&subject, self.certificate.subject_name(), &key)?;
+        builder.set_not_before(&*Asn1Time::from_unix(0)?)?;
+        builder.set_not_after(end)?;
         let mut alternatives = SubjectAlternativeName::new();
         for name in names {
             match name.parse::<IpAddr>() {

@@ -21,6 +21,7 @@ pub(crate) async fn start(home: &Home, node_modules: &Path, mark: &Mark) -> anyh
     let wanted = home.local("postgres");
     let server = Server::start(&Options {
         node_modules: node_modules.to_owned(),
+        major: None,
         home: wanted.clone(),
         port: None,
         durable: true,

@@ -43,7 +43,7 @@ impl Home {
 
     /// A place in `.dev`, for what can be made again.
     #[must_use]
-    pub fn local(&self, name: &str) -> PathBuf {
+    pub fn local(&self, name: impl AsRef<Path>) -> PathBuf {
         self.root.join(".dev").join(name)
     }
 }

@@ -1,4 +1,4 @@
-//! The account that Postgres runs under: it refuses to be root.
+//! The account that Postgres runs under: it refuses to be root, as poolers do.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ const CANDIDATES: [&str; 3] = ["postgres", "_postgres", "nobody"];
 
 /// Who runs Postgres: ourselves or, for root, an account without privileges.
 #[derive(Clone, Copy)]
-pub(super) struct Account(Option<Ids>);
+pub struct Account(Option<Ids>);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Ids {
@@ -28,7 +28,10 @@ struct Ids {
 
 impl Account {
     /// Chooses the account.
-    pub(super) fn choose() -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// If this is root and there is none to hand over to.
+    pub fn choose() -> anyhow::Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self(None));
         }
@@ -42,7 +45,7 @@ impl Account {
 
     /// Makes `command` run under this account, knowing nothing of our
     /// environment.
-    pub(super) fn put_on(self, command: &mut Command) {
+    pub fn put_on(self, command: &mut Command) {
         command
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -55,7 +58,10 @@ impl Account {
     }
 
     /// Gives a file or folder to this account.
-    pub(super) fn own(self, path: &Path) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If it may not be given away.
+    pub fn own(self, path: &Path) -> io::Result<()> {
         match self.0 {
             Some(ids) => chown(path, Some(ids.user), Some(ids.group)),
             None => Ok(()),

@@ -14,24 +14,36 @@ use crate::{child, files};
 /// The oldest Postgres that will do: nothing here needs more.
 const OLDEST: u32 = 15;
 
-/// The `bin` folder of a Postgres that `account` can run.
+/// The `bin` folder of a Postgres that `account` can run, of this major
+/// version if there is one asked for.
 ///
 /// # Errors
 /// If there is none.
-pub(super) async fn find(node_modules: &Path, account: Account) -> anyhow::Result<PathBuf> {
+pub(super) async fn find(
+    node_modules: &Path,
+    major: Option<u32>,
+    account: Account,
+) -> anyhow::Result<PathBuf> {
+    let will_do = |found: u32| major.map_or(found >= OLDEST, |wanted| found == wanted);
     let package = node_modules.join(npm_package()).join("native");
     let bundled = package.join("bin");
-    if works(&bundled, account) {
+    if works(&bundled, account).is_some_and(will_do) {
         return Ok(bundled);
     }
     // Runs for us, only not for the account: it cannot reach the clone.
-    if major_of(&bundled).is_some() {
+    if major_of(&bundled).is_some_and(will_do) {
         return copied(&package, account).await;
     }
     system_folders()
         .into_iter()
-        .find(|folder| works(folder, account))
-        .context("no Postgres for this machine on npm or installed: install PostgreSQL 15 or later")
+        .find(|folder| works(folder, account).is_some_and(will_do))
+        .with_context(|| match major {
+            Some(major) => format!("PostgreSQL {major} is not installed"),
+            None => {
+                "no Postgres for this machine on npm or installed: install PostgreSQL 15 or later"
+                    .to_owned()
+            }
+        })
 }
 
 /// The npm package with the Postgres for this machine.
@@ -56,7 +68,7 @@ async fn copied(package: &Path, account: Account) -> anyhow::Result<PathBuf> {
     let version = fs::read(package.join("../package.json"))?;
     let copy = folder.join(files::short_name(&version));
     let bin = copy.join("bin");
-    if !works(&bin, account) {
+    if works(&bin, account).is_none() {
         let unfinished = folder.join("unfinished");
         files::remove_folder(&unfinished)?;
         files::remove_folder(&copy)?;
@@ -89,26 +101,23 @@ fn system_folders() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether `account` can run a recent enough Postgres from `folder`.
-fn works(folder: &Path, account: Account) -> bool {
-    ["postgres", "initdb"].iter().all(|program| {
+/// The major version of the Postgres in `folder`, if `account` can run it.
+fn works(folder: &Path, account: Account) -> Option<u32> {
+    let of = |program: &str| {
         let mut command = Command::new(folder.join(program));
         account.put_on(&mut command);
-        version(command).is_some_and(|major| major >= OLDEST)
-    })
+        version(command.arg("--version"))
+    };
+    of("initdb").and(of("postgres"))
 }
 
 /// The major version of the Postgres in `folder`, if it runs here.
 pub(super) fn major_of(folder: &Path) -> Option<u32> {
-    version(Command::new(folder.join("postgres")))
+    version(Command::new(folder.join("postgres")).arg("--version"))
 }
 
-fn version(mut command: Command) -> Option<u32> {
-    let output = command
-        .arg("--version")
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+fn version(command: &mut Command) -> Option<u32> {
+    let output = command.stderr(Stdio::null()).output().ok()?;
     major(&output.stdout)
 }
 

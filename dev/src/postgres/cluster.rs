@@ -87,7 +87,7 @@ impl Cluster {
 
     fn write_certificates(&self) -> anyhow::Result<()> {
         let authority = Authority::new()?;
-        let identity = authority.issue(&["localhost", "127.0.0.1"])?;
+        let identity = authority.issue(&["localhost", "127.0.0.1", "::1"])?;
         let key = self.data().join("server.key");
         files::write_private(&key, &identity.key)?;
         self.account.own(&key)?;

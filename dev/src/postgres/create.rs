@@ -37,7 +37,7 @@ impl Cluster {
         files::write_private(&self.password_file(), password.as_bytes())?;
         // An ordinary role that owns its database, as on Neon.
         let statements = format!(
-            "CREATE ROLE quotes LOGIN CREATEDB PASSWORD '{password}';\n\
+            "CREATE ROLE quotes LOGIN CREATEDB CREATEROLE PASSWORD '{password}';\n\
              CREATE DATABASE quotes OWNER quotes;\n"
         );
         self.execute(&unfinished, &statements).await?;

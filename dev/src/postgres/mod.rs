@@ -29,13 +29,15 @@ use std::{
 use rustix::process::Signal;
 
 use crate::guard::{Guard, Mark};
-use account::Account;
+pub use account::Account;
 use cluster::Cluster;
 
 /// What a server is started with.
 pub struct Options {
     /// Where npm put its packages, among them perhaps a Postgres.
     pub node_modules: PathBuf,
+    /// The major version; `None` for the one that there is.
+    pub major: Option<u32>,
     /// The folder for the database. Another one is used if the account that
     /// Postgres runs under cannot reach it: see [`Server::home`].
     pub home: PathBuf,
@@ -69,7 +71,7 @@ impl Server {
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
         let account = Account::choose()?;
         let cluster = Cluster {
-            binaries: binaries::find(&options.node_modules, account).await?,
+            binaries: binaries::find(&options.node_modules, options.major, account).await?,
             home: account.reachable(&options.home)?,
             account,
             mark: options.mark.clone(),

@@ -90,6 +90,7 @@ async fn a_live_server_on_the_same_data_is_ended_first() {
     let mut first = with_one_row().await;
     let options = Options {
         node_modules: tools::npm_packages(None).await.unwrap(),
+        major: None,
         home: first.home().to_owned(),
         port: None,
         durable: false,

