@@ -37,19 +37,28 @@ stage() {
     echo "== $name: $1 passed, $2 failed, $(($(date +%s) - begin)) s"
 }
 
-chromium() {
-    command -v chromium >/dev/null && return
+# installed PROGRAM PACKAGE: as root with apt it is installed if need be.
+installed() {
+    # By its path: a function of ours may have the same name.
+    [ -x "$1" ] && return
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
-            apt-get -qq install --no-install-recommends chromium >/dev/null && return
+            apt-get -qq install --no-install-recommends "$2" >/dev/null && [ -x "$1" ] && return
     fi
-    echo "The browser tests need Chromium. Run: sudo apt-get install chromium"
+    echo "$1 is missing. Run: sudo apt-get install $2"
     return 1
+}
+
+# postgres MAJOR: what has to do with the database, on that version.
+postgres() {
+    TEST_POSTGRES=$1 cargo test --locked --package tests --test functions -- \
+        database_tls original pooler privileges resilience round_trips table
 }
 
 quick() {
     stage "tools" sh dev/check-tools.sh
-    stage "chromium" chromium
+    stage "chromium" installed /usr/bin/chromium chromium
+    stage "pgbouncer" installed /usr/sbin/pgbouncer pgbouncer
     stage "formatting" cargo fmt --all --check
     stage "clippy" cargo clippy --workspace --all-targets --locked -- --deny warnings
     stage "rust" cargo test --workspace --locked --no-fail-fast
@@ -58,9 +67,15 @@ quick() {
 
 slow() {
     stage "licences, sources, bans" sh tests/deny.sh
+    stage "pgbouncer" installed /usr/sbin/pgbouncer pgbouncer
+    stage "PostgreSQL 15" installed /usr/lib/postgresql/15/bin/postgres postgresql-15
+    stage "on PostgreSQL 15" postgres 15
+    stage "on PostgreSQL 17" postgres 17
+    stage "hundreds of rounds" cargo test --locked --package tests --test rounds -- --nocapture
     stage "artefacts for x86_64" make build ARCH=x86_64 LAMBDA_DIR=target/lambda-x86_64
     stage "artefacts for arm64" make build
     stage "infrastructure" sh infra/test.sh
+    stage "benchmark, a few rounds" sh bench/run.sh --quick
 }
 
 "$1"

@@ -3,16 +3,19 @@
 
 use std::time::Instant;
 
+use tests::PgBouncer;
 use tokio::task::JoinSet;
 
 use crate::environment::Environment;
-use crate::pgbouncer::PgBouncer;
 use crate::plan::Plan;
 use crate::programs::{OURS, Program, find};
 use crate::rounds::ms;
 use crate::say;
 use crate::statistics::Samples;
 use crate::world::World;
+
+/// Connections to Postgres that all environments share behind PgBouncer.
+pub(crate) const POOL: usize = 4;
 
 /// What a number of environments did together.
 pub(crate) struct Load {
@@ -26,7 +29,7 @@ pub(crate) struct Load {
 /// Runs every number of environments of the plan both ways.
 ///
 /// # Errors
-/// If PgBouncer does not start, or a program does not answer as it should.
+/// If a program does not answer as it should.
 pub(crate) async fn run(
     programs: &[Program],
     world: &World,
@@ -34,9 +37,9 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Vec<Load>> {
     say::stage("many environments at once, directly and through PgBouncer");
     let direct = find(programs, OURS)?;
-    let pgbouncer = PgBouncer::start(world).await?;
+    let pgbouncer = PgBouncer::start(world.database(), POOL).await;
     let pooled = Program {
-        variables: world.variables_for(pgbouncer.database()),
+        variables: world.variables_for(&pgbouncer.database),
         ..direct.clone()
     };
     let mut loads = Vec::new();

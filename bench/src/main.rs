@@ -12,7 +12,7 @@
 //! | `unreachable` | cold starts without a database |
 //! | `traffic` | round trips and connections |
 //! | `endurance` | memory over thousands of calls |
-//! | `growth`, `pgbouncer` | many environments at once |
+//! | `growth` | many environments at once |
 //! | `pages` | the page with a short and a long quote |
 //! | `instructions` | callgrind's counts |
 //! | `bundle`, `crypto` | certificates opened, libraries linked |
@@ -29,7 +29,6 @@ mod growth;
 mod instructions;
 mod machine;
 mod pages;
-mod pgbouncer;
 mod plan;
 mod programs;
 mod report;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use dev::guard::{Guard, Mark};
 use dev::postgres::Server;
 use serde_json::Value;
@@ -110,18 +110,6 @@ impl World {
     /// The database.
     pub(crate) fn database(&self) -> &Database {
         &self.database
-    }
-
-    /// The password of the database's role.
-    pub(crate) fn password(&self) -> anyhow::Result<String> {
-        let url = url::Url::parse(&self.database.url)?;
-        let password = url.password().context("the database has no password")?;
-        Ok(password.to_owned())
-    }
-
-    /// The authority of the database's certificate, as PEM.
-    pub(crate) fn roots(&self) -> &Path {
-        self.server.ca()
     }
 
     /// A place for a file of this run.

@@ -105,10 +105,15 @@ impl Environment {
         fs::read_to_string(self.log.path()).unwrap()
     }
 
+    /// The process.
+    #[must_use]
+    pub fn process(&self) -> Pid {
+        Pid::from_child(&self.child.lock().unwrap())
+    }
+
     /// Sends a signal to the process.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child.lock().unwrap());
-        kill_process(pid, signal).unwrap();
+        kill_process(self.process(), signal).unwrap();
     }
 
     async fn while_running<T>(&self, work: impl Future<Output = T>) -> T {

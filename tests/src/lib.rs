@@ -11,6 +11,7 @@
 //! | [`answer`] | what a function answered |
 //! | [`clerk`] | Clerk instances, users and their tokens |
 //! | [`postgres`] | the server that the tests share, and databases on it |
+//! | [`pgbouncer`] | a pooler in front of a database |
 //! | [`proxy`] | a network that counts, delays, cuts and swallows |
 //!
 //! A harness that cannot do its work fails the test that asked for it, so
@@ -28,6 +29,7 @@ pub mod clerk;
 pub mod environment;
 pub mod event;
 pub mod function;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
 pub mod runtime_api;
@@ -38,6 +40,7 @@ pub use clerk::{Instance, User};
 pub use environment::{Environment, Variables};
 pub use event::Event;
 pub use function::Function;
+pub use pgbouncer::PgBouncer;
 pub use proxy::Proxy;
 
 /// A text that no other test has: 16 random hexadecimal digits.

@@ -72,6 +72,19 @@ impl Database {
         }
     }
 
+    /// The same for another role.
+    #[must_use]
+    pub fn by(&self, role: &str, password: &str) -> Self {
+        let mut url = url::Url::parse(&self.url).unwrap();
+        url.set_username(role).unwrap();
+        // Percent-encodes what a URL cannot hold as it is.
+        url.set_password(Some(password)).unwrap();
+        Self {
+            url: url.into(),
+            ca: self.ca.clone(),
+        }
+    }
+
     /// The server's port.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -90,6 +103,13 @@ impl Database {
         migrations::apply(&self.target()).await.unwrap();
     }
 
+    /// The server's major version.
+    pub async fn server_version(&self) -> i32 {
+        let sql = "SELECT current_setting('server_version_num')::int / 10000";
+        let row = self.client().await.query_one(sql, &[]).await.unwrap();
+        row.get(0)
+    }
+
     /// A connection of the test's own.
     pub async fn client(&self) -> Client {
         let (client, _driver) = self.target().connect().await.ok().unwrap();
@@ -97,10 +117,21 @@ impl Database {
     }
 }
 
+/// A new server, of the major version in the variable `TEST_POSTGRES` or of
+/// that of `make dev`.
+///
+/// # Panics
+/// When it does not start.
+pub async fn new_server() -> Server {
+    let server = match std::env::var("TEST_POSTGRES") {
+        Ok(major) => Server::throwaway_of(major.parse().expect("a major version")).await,
+        Err(_) => Server::throwaway().await,
+    };
+    server.unwrap()
+}
+
 /// The server that all tests of a binary share.
 async fn server() -> &'static Server {
     static SERVER: OnceCell<Server> = OnceCell::const_new();
-    SERVER
-        .get_or_init(|| async { Server::throwaway().await.unwrap() })
-        .await
+    SERVER.get_or_init(new_server).await
 }

@@ -1,7 +1,7 @@
 //! A network between a function and Postgres that counts, delays, cuts and
 //! swallows.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,6 +11,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
+
+/// How long both sides believe in a connection of which nothing arrives: as
+/// with keepalives, but less patient.
+const FORGOTTEN: Duration = Duration::from_secs(10);
 
 /// A TCP proxy on loopback in front of one server. When it is dropped its
 /// connections end.
@@ -31,7 +35,7 @@ struct Order {
 enum Fate {
     /// The connection ends on both sides.
     Cut,
-    /// Nothing passes any more, and nobody is told.
+    /// Nothing passes any more, and for long nobody is told.
     Swallow,
 }
 
@@ -59,7 +63,12 @@ pub struct Traffic {
 impl Proxy {
     /// Starts one in front of a port on 127.0.0.1.
     pub async fn start(server: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), server).await
+    }
+
+    /// The same on another address of this machine.
+    pub async fn start_on(address: IpAddr, server: u16) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let network = Arc::new(Network {
             server,
             connections: AtomicUsize::new(0),
@@ -158,7 +167,10 @@ async fn carry(network: Arc<Network>, mut client: TcpStream, number: usize) {
         let passed = tokio::select! {
             fate = fate_of(number, &mut orders) => match fate {
                 Fate::Cut => return,
-                Fate::Swallow => std::future::pending().await,
+                Fate::Swallow => {
+                    sleep(FORGOTTEN).await;
+                    return;
+                }
             },
             length = client.read(&mut said) => {
                 client_spoke_last = true;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::pgbouncer::POOL;
+use crate::growth::POOL;
 use crate::programs::{NOTHING, OURS, PEERS};
 use crate::results::Results;
 use crate::rounds::Seen;

@@ -1,18 +1,28 @@
 //! Whom the password and the quotes are told to: only the right server.
 
 use std::fs;
+use std::net::Ipv6Addr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use dev::certificates::Authority;
+use dev::certificates::{Authority, Identity};
 use dev::postgres::Server;
-use tests::postgres::Database;
-use tests::{App, Event};
+use native_tls::Identity as Tls;
+use openssl::asn1::Asn1Time;
+use tempfile::TempDir;
+use tests::postgres::{Database, new_server};
+use tests::{App, Event, Function, Proxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Longest time for an answer that nothing keeps waiting.
 const AT_ONCE: Duration = Duration::from_secs(9);
+
+/// How OpenSSL says that nobody vouches for a certificate.
+const UNKNOWN: &str = "(unable to get local issuer certificate)";
 
 /// Asks for a quote; there must be an error, in time, with these words in the
 /// log.
@@ -40,7 +50,7 @@ async fn a_server_of_an_unknown_authority_is_refused() {
     let ca = folder.path().join("other.pem");
     fs::write(&ca, Authority::new().unwrap().pem().unwrap()).unwrap();
     let database = trusting(&Database::shared().await, &ca);
-    assert_no_answer(&App::deployed_on(&database), "certificate").await;
+    assert_no_answer(&App::deployed_on(&database), UNKNOWN).await;
 }
 
 #[tokio::test]
@@ -51,48 +61,185 @@ async fn not_even_sslmode_require_trusts_an_unknown_authority() {
     for mode in ["require", "verify-ca"] {
         let mut database = trusting(&Database::shared().await, &ca);
         database.url = database.url.replace("verify-full", mode);
-        assert_no_answer(&App::deployed_on(&database), "certificate").await;
+        assert_no_answer(&App::deployed_on(&database), UNKNOWN).await;
     }
 }
 
-#[tokio::test]
-async fn a_server_with_another_name_is_refused() {
-    let mut server = Server::throwaway().await.unwrap();
+/// A server with this certificate, and the database on it as one who trusts
+/// the authority sees it.
+async fn server_with(authority: &Authority, identity: &Identity) -> (Server, Database, TempDir) {
+    let mut server = new_server().await;
     server.halt().await.unwrap();
-    let authority = Authority::new().unwrap();
-    let identity = authority.issue(&["db.example.com"]).unwrap();
     // Written in place: Postgres insists on the owner and mode of its key.
-    fs::write(server.data_dir().join("server.key"), identity.key).unwrap();
-    fs::write(server.data_dir().join("server.crt"), identity.certificate).unwrap();
+    fs::write(server.data_dir().join("server.key"), &identity.key).unwrap();
+    fs::write(server.data_dir().join("server.crt"), &identity.certificate).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     fs::write(&ca, authority.pem().unwrap()).unwrap();
     server.resume().await.unwrap();
+    let database = trusting(&Database::of(&server), &ca);
+    (server, database, folder)
+}
 
+#[tokio::test]
+async fn a_server_with_another_name_is_refused() {
+    let authority = Authority::new().unwrap();
+    let identity = authority.issue(&["db.example.com"]).unwrap();
+    let (_server, right, _folder) = server_with(&authority, &identity).await;
     for mode in ["require", "verify-ca", "verify-full"] {
-        let mut database = trusting(&Database::of(&server), &ca);
+        let mut database = right.clone();
         database.url = database.url.replace("verify-full", mode);
-        assert_no_answer(&App::deployed_on(&database), "mismatch").await;
+        assert_no_answer(&App::deployed_on(&database), "(hostname mismatch)").await;
     }
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_told_nothing() {
+async fn an_expired_certificate_is_refused() {
+    let authority = Authority::new().unwrap();
+    let yesterday = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - DAY;
+    let yesterday = Asn1Time::from_unix(yesterday.as_secs().try_into().unwrap()).unwrap();
+    let identity = authority.issue_until(&["localhost"], &yesterday).unwrap();
+    let (_server, database, _folder) = server_with(&authority, &identity).await;
+    let words = "(certificate has expired)";
+    assert_no_answer(&App::deployed_on(&database), words).await;
+}
+
+/// A server that says one thing to each client and then only listens. Returns
+/// its port, and what the last client said after that.
+async fn curt_server(answer: &'static [u8]) -> (u16, watch::Receiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let told = tokio::spawn(async move {
-        let (mut client, _) = listener.accept().await.unwrap();
-        let mut request = [0; 8];
-        client.read_exact(&mut request).await.unwrap();
-        // The answer to SSLRequest that means: not here.
-        client.write_all(b"N").await.unwrap();
-        let mut rest = Vec::new();
-        drop(client.read_to_end(&mut rest).await);
-        rest
+    let (sender, told) = watch::channel(Vec::new());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut request = [0; 8];
+            client.read_exact(&mut request).await.unwrap();
+            client.write_all(answer).await.unwrap();
+            let mut rest = Vec::new();
+            drop(client.read_to_end(&mut rest).await);
+            sender.send_replace(rest);
+        }
     });
-    let app = App::deployed_on(&Database::shared().await.through(port));
-    assert_no_answer(&app, "tls").await;
-    assert_eq!(told.await.unwrap(), b"");
+    (port, told)
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_nothing() {
+    // The answer to SSLRequest that means: not here. And a server of another
+    // protocol altogether.
+    for answer in [&b"N"[..], b"HTTP/1.1 400 Bad Request\r\n\r\n"] {
+        let (port, told) = curt_server(answer).await;
+        let app = App::deployed_on(&Database::shared().await.through(port));
+        assert_no_answer(&app, "server does not support tls").await;
+        assert_eq!(*told.borrow(), b"");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_nothing_by_direct_negotiation_either() {
+    let (port, told) = curt_server(b"N and then some").await;
+    let database = Database::shared().await.through(port);
+    let app = App::deployed_on(&database.with_parameter("sslnegotiation=direct"));
+    assert_no_answer(&app, "wrong version number").await;
+    let password = url::Url::parse(&database.url).unwrap();
+    let password = password.password().unwrap().as_bytes().to_vec();
+    let told = told.borrow();
+    assert!(!told.windows(password.len()).any(|part| part == password));
+}
+
+/// The SASL mechanism that a function chooses where both are offered.
+async fn chosen_mechanism(parameter: &str) -> String {
+    let authority = Authority::new().unwrap();
+    let identity = authority.issue(&["localhost"]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, authority.pem().unwrap()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let database = trusting(&Database::shared().await.through(port), &ca);
+
+    let chosen = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        client.read_exact(&mut [0; 8]).await.unwrap();
+        client.write_all(b"S").await.unwrap();
+        let identity = Tls::from_pkcs8(&identity.certificate, &identity.key).unwrap();
+        let acceptor = native_tls::TlsAcceptor::new(identity).unwrap();
+        let acceptor = tokio_native_tls::TlsAcceptor::from(acceptor);
+        let mut client = acceptor.accept(client).await.unwrap();
+        let length = client.read_u32().await.unwrap();
+        let mut startup = vec![0; length as usize - 4];
+        client.read_exact(&mut startup).await.unwrap();
+        // AuthenticationSASL: its number, and a list that ends with nothing.
+        let offer = b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0";
+        client.write_u8(b'R').await.unwrap();
+        client.write_u32(offer.len() as u32 + 4).await.unwrap();
+        client.write_all(offer).await.unwrap();
+        // SASLInitialResponse begins with the mechanism.
+        let mut response = vec![0; 64];
+        let length = client.read(&mut response).await.unwrap();
+        let response = &response[5..length];
+        let name = response.split(|byte| *byte == 0).next().unwrap();
+        String::from_utf8(name.to_vec()).unwrap()
+    });
+    let app = App::deployed_on(&database.with_parameter(parameter));
+    app.environment(Function::GetQuote).await;
+    chosen.await.unwrap()
+}
+
+#[tokio::test]
+async fn channel_binding_is_used_where_the_server_offers_it() {
+    let plain = chosen_mechanism("channel_binding=disable").await;
+    assert_eq!(plain, "SCRAM-SHA-256");
+    for parameter in ["channel_binding=require", "application_name=quotes"] {
+        assert_eq!(chosen_mechanism(parameter).await, "SCRAM-SHA-256-PLUS");
+    }
+}
+
+#[tokio::test]
+async fn a_url_as_neon_prints_it_connects() {
+    let database = Database::shared().await;
+    // The second is new in 17.
+    let known = match database.server_version().await {
+        17.. => &["postgres", "direct"][..],
+        _ => &["postgres"],
+    };
+    for negotiation in known {
+        let mut neon = database.with_parameter("channel_binding=require");
+        neon.url = neon.url.replace("sslmode=verify-full", "sslmode=require");
+        neon.url += &format!("&sslnegotiation={negotiation}&connect_timeout=10");
+        let app = App::deployed_on(&neon);
+        let answer = app.send(Event::get_quote().bearer(&app.user().token));
+        answer.await.problem(404);
+    }
+}
+
+#[tokio::test]
+async fn every_password_can_be_in_a_url() {
+    let database = Database::shared().await;
+    let role = format!("role_{}", tests::unique());
+    let password = "p@ss/w:rd%?#&=+ äöü'\"\\";
+    let client = database.client().await;
+    let quoted = password.replace('\'', "''");
+    let create = format!(
+        "CREATE ROLE {role} LOGIN PASSWORD '{quoted}';
+         GRANT SELECT ON user_messages TO {role}"
+    );
+    client.batch_execute(&create).await.unwrap();
+    let app = App::deployed_on(&database.by(&role, password));
+    let answer = app.send(Event::get_quote().bearer(&app.user().token));
+    answer.await.problem(404);
+}
+
+#[tokio::test]
+async fn an_ipv6_address_connects() {
+    let database = Database::shared().await;
+    let proxy = Proxy::start_on(Ipv6Addr::LOCALHOST.into(), database.port()).await;
+    let mut database = database.through(proxy.port());
+    database.url = database.url.replace("localhost", "[::1]");
+    let app = App::deployed_on(&database);
+    let answer = app.send(Event::get_quote().bearer(&app.user().token));
+    answer.await.problem(404);
+    assert_eq!(proxy.traffic().connections, 1);
 }
 
 #[tokio::test]

@@ -13,13 +13,13 @@ const ORIGINAL: &str = r#"CREATE TABLE IF NOT EXISTS "user_messages" (
 )"#;
 
 /// A time zone far from UTC, with daylight saving.
-const ZONE: &str = "America/New_York";
+pub(crate) const ZONE: &str = "America/New_York";
 
 /// How far two clocks of one machine are apart at most, in seconds.
-const SOON: f64 = 30.0;
+pub(crate) const SOON: f64 = 30.0;
 
 /// A database in another time zone, with the table of the original or ours.
-async fn abroad(original: bool) -> Database {
+pub(crate) async fn abroad(original: bool) -> Database {
     let database = Database::empty().await;
     let client = database.client().await;
     let row = client
@@ -44,7 +44,7 @@ async fn abroad(original: bool) -> Database {
 }
 
 /// Seconds from `saved_at` until now, as Postgres reads it.
-async fn age(client: &Client, saved_at: &Value) -> f64 {
+pub(crate) async fn age(client: &Client, saved_at: &Value) -> f64 {
     let sql = "SELECT extract(epoch FROM clock_timestamp() - $1::text::timestamptz)::float8";
     let saved_at = saved_at.as_str().unwrap();
     client.query_one(sql, &[&saved_at]).await.unwrap().get(0)
@@ -185,6 +185,39 @@ async fn two_who_migrate_at_once_do_not_get_in_each_others_way() {
         let sql = "SELECT count(*) FROM refinery_schema_history";
         let row = database.client().await.query_one(sql, &[]).await.unwrap();
         assert_eq!(usize::try_from(row.get::<_, i64>(0)).unwrap(), applied);
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_was_interrupted_leaves_nothing_and_can_be_repeated() {
+    for _ in 0..5 {
+        let database = Database::empty().await;
+        let (target, client) = (database.target(), database.client().await);
+        // Somebody who makes the same table holds the migration up half-way.
+        client.batch_execute("BEGIN").await.unwrap();
+        client.batch_execute(ORIGINAL).await.unwrap();
+        let migrating = tokio::spawn(async move { migrations::apply(&target).await });
+        let waiting = "SELECT pid FROM pg_stat_activity
+                       WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        let watcher = database.client().await;
+        let pid: i32 = loop {
+            match watcher.query_opt(waiting, &[]).await.unwrap() {
+                Some(row) => break row.get(0),
+                None => assert!(!migrating.is_finished()),
+            }
+        };
+        let terminate = "SELECT pg_terminate_backend($1)";
+        watcher.execute(terminate, &[&pid]).await.unwrap();
+        assert!(migrating.await.unwrap().is_err());
+        client.batch_execute("ROLLBACK").await.unwrap();
+
+        let target = database.target();
+        let missing = migrations::missing(&target).await.unwrap();
+        let sql = "SELECT to_regclass('user_messages') IS NULL";
+        let row = client.query_one(sql, &[]).await.unwrap();
+        assert!(row.get::<_, bool>(0), "the table is there half-way");
+        assert_eq!(migrations::apply(&target).await.unwrap(), missing);
+        assert!(migrations::missing(&target).await.unwrap().is_empty());
     }
 }
 

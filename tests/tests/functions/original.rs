@@ -1,0 +1,96 @@
+//! The original application and ours on one table: what either writes, the
+//! other reads, in whatever time zone the server is.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use dev::tools;
+use serde_json::Value;
+use tests::postgres::Database;
+use tests::{App, Event};
+use tokio::sync::OnceCell;
+
+use crate::table::{SOON, ZONE, abroad, age};
+
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/original/original.mjs");
+
+/// The folder in which Node finds what the original application is made of.
+async fn packages() -> &'static PathBuf {
+    static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
+    let fetched = async {
+        let node_modules = tools::npm(&tools::Packages {
+            folder: "tests/original",
+            contents: "Drizzle",
+        });
+        node_modules.await.unwrap().join("..")
+    };
+    FOLDER.get_or_init(|| fetched).await
+}
+
+/// The original application with its sessions in this time zone.
+struct Original<'a> {
+    database: &'a Database,
+    zone: &'a str,
+}
+
+impl Original<'_> {
+    /// Does something and returns the user's row.
+    async fn run(&self, arguments: &[&str]) -> Value {
+        let output = Command::new("node")
+            .args(["--input-type=module", "-"])
+            .args(arguments)
+            .env("DATABASE_URL", &self.database.url)
+            .env("PGSSLROOTCERT", &self.database.ca)
+            .env("TIMEZONE", self.zone)
+            // Where the program runs must not matter either.
+            .env("TZ", "Asia/Tokyo")
+            .current_dir(packages().await)
+            .stdin(std::fs::File::open(PROGRAM).unwrap())
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+        rows[0].clone()
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_ours_is_read_by_the_original_with_its_time() {
+    let database = abroad(true).await;
+    let app = App::deployed_on(&database);
+    let user = app.user();
+    let saved = app.send(Event::put_quote("ours").bearer(&user.token)).await;
+    for zone in ["UTC", ZONE] {
+        let original = Original {
+            database: &database,
+            zone,
+        };
+        let row = original.run(&["find", &user.id]).await;
+        assert_eq!(row["message"], "ours");
+        assert_eq!(row["created"], saved.json()["savedAt"], "{zone}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_the_original_is_read_by_us_with_its_time() {
+    let database = abroad(true).await;
+    let client = database.client().await;
+    let app = App::deployed_on(&database);
+    for zone in ["UTC", ZONE] {
+        let user = app.user();
+        let original = Original {
+            database: &database,
+            zone,
+        };
+        let row = original.run(&["save", &user.id, "theirs"]).await;
+        let found = app.send(Event::get_quote().bearer(&user.token)).await;
+        assert_eq!(found.json()["message"], "theirs");
+        assert_eq!(found.json()["savedAt"], row["created"], "{zone}");
+        // Its own time is that of its session without saying so: only in UTC,
+        // which Neon's sessions have, it is the right one.
+        if zone == "UTC" {
+            let age = age(&client, &found.json()["savedAt"]).await;
+            assert!((-SOON..SOON).contains(&age), "{age}");
+        }
+    }
+}
