@@ -119,6 +119,22 @@ fn a_key_verifies_only_what_itself_signed() {
 }
 
 #[test]
+fn a_key_is_not_taken_for_the_one_before() {
+    // The last key is kept prepared. The next one may share a half of it.
+    let block = encoded(256, &digest_info(&SHA256, &digest()));
+    let signature = sign_block(&RSA, &block);
+    let mut half = jwk(&RSA);
+    half["e"] = jwk(&CUBE)["e"].clone();
+    let half = Key::from_jwk(&half).unwrap();
+    for _ in 0..2 {
+        assert!(accepts(&RSA, &signature));
+        assert!(!half.verifies(&message("RS256"), &base64url(&signature)));
+        assert!(accepts(&RSA, &signature));
+        assert!(!accepts(&CUBE, &signature));
+    }
+}
+
+#[test]
 fn malformed_padding_is_refused() {
     let info = digest_info(&SHA256, &digest());
     for (flaw, block) in encodings::malformed_padding(256, &info) {

@@ -13,7 +13,8 @@
 //! | `token` | a JWT taken apart |
 //! | `verification` | its class, its signature, its claims |
 //! | `session` | who it is, once verified |
-//! | `signature` | RS256 and the keys for it |
+//! | `signature` | the keys that may check a signature |
+//! | `rs256` | the check, by OpenSSL |
 //! | `handshake` | the redirect for fresh cookies, out and back |
 //! | `decision` | the state machine |
 //! | `reason` | why somebody is not signed in |
@@ -30,6 +31,7 @@ mod instance;
 mod jwks;
 mod publishable_key;
 mod reason;
+mod rs256;
 mod service;
 mod session;
 mod sign_in;

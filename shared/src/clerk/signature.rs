@@ -1,22 +1,12 @@
-//! The RS256 check, and the only keys that may make one.
-//!
-//! jsonwebtoken does the checking; its cryptography is the OpenSSL that TLS
-//! already brings, through the extension point made for that
-//! ([`CryptoProvider`]). A second crypto library would be a megabyte more to
-//! load at every cold start.
-
-use jsonwebtoken::crypto::{self, CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
-use jsonwebtoken::errors::{Error, ErrorKind};
-use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
-use openssl::bn::BigNum;
-use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
-use openssl::pkey::{PKey, Public};
-use openssl::rsa::Rsa;
-use openssl::sign::Verifier;
+//! The only keys that may check a signature, and the check.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use openssl::bn::BigNum;
+use openssl::rsa::Rsa;
+
+use super::rs256;
 
 /// Smallest modulus accepted, in bits (RFC 7518 section 3.3: 2048 or larger).
 const MIN_MODULUS_BITS: i32 = 2048;
@@ -93,61 +83,7 @@ impl Key {
     #[must_use]
     pub fn verifies(&self, message: &str, signature: &str) -> bool {
         // Fails when it is installed already, which is what is wanted.
-        let _ = PROVIDER.install_default();
+        let _ = rs256::PROVIDER.install_default();
         crypto::verify(signature, message.as_bytes(), &self.0, Algorithm::RS256).unwrap_or(false)
-    }
-}
-
-/// OpenSSL's RS256 verification; everything else is refused.
-static PROVIDER: CryptoProvider = CryptoProvider {
-    signer_factory: refuse_to_sign,
-    verifier_factory: rs256_verifier,
-    key_utils: KeyUtils::new_unimplemented(),
-};
-
-fn refuse_to_sign(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
-    Err(ErrorKind::UnsupportedAlgorithm.into())
-}
-
-fn rs256_verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
-    let DecodingKeyKind::RsaModulusExponent { n, e } = key.kind() else {
-        return Err(ErrorKind::InvalidKeyFormat.into());
-    };
-    if *algorithm != Algorithm::RS256 {
-        return Err(ErrorKind::UnsupportedAlgorithm.into());
-    }
-    public_key(n, e)
-        .map(|key| Box::new(Rs256(key)) as Box<dyn JwtVerifier>)
-        .map_err(|_| ErrorKind::InvalidKeyFormat.into())
-}
-
-fn public_key(n: &[u8], e: &[u8]) -> Result<PKey<Public>, ErrorStack> {
-    PKey::from_rsa(Rsa::from_public_components(
-        BigNum::from_slice(n)?,
-        BigNum::from_slice(e)?,
-    )?)
-}
-
-/// RSASSA-PKCS1-v1_5 with SHA-256.
-///
-/// OpenSSL takes the padding off strictly (`00 01 FF…FF 00`), builds the one
-/// `DigestInfo` that is right and compares it with all that is left, so there
-/// is no parser for a forgery to exploit.
-struct Rs256(PKey<Public>);
-
-impl signature::Verifier<Vec<u8>> for Rs256 {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
-        let verified = Verifier::new(MessageDigest::sha256(), &self.0)
-            .and_then(|mut verifier| verifier.verify_oneshot(signature, message));
-        match verified {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(signature::Error::new()),
-        }
-    }
-}
-
-impl JwtVerifier for Rs256 {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::RS256
     }
 }
