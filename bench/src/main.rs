@@ -9,6 +9,7 @@
 //! | `environment` | one program's process, its clock, its memory |
 //! | `statistics` | medians, spread, ratios |
 //! | `rounds` | cold starts and warm calls, everybody in turn |
+//! | `floors` | what a warm call cannot do without |
 //! | `unreachable` | cold starts without a database |
 //! | `traffic` | round trips and connections |
 //! | `endurance` | memory over thousands of calls |
@@ -25,6 +26,7 @@ mod bundle;
 mod crypto;
 mod endurance;
 mod environment;
+mod floors;
 mod growth;
 mod instructions;
 mod machine;

@@ -1,13 +1,12 @@
 //! Cold starts and warm calls: everybody once a round, in turn, so that what
 //! disturbs the machine disturbs all of them.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
 
 use crate::environment::Environment;
+use crate::floors::Floors;
 use crate::plan::Plan;
 use crate::programs::Program;
 use crate::say;
@@ -45,10 +44,8 @@ pub(crate) struct Seen {
 pub(crate) struct Rounds {
     /// One for each program, in their order.
     pub(crate) programs: Vec<(&'static str, Seen)>,
-    /// Median of one RS256 check in each round.
-    pub(crate) rs256: Samples,
-    /// Median of one statement on an open connection in each round.
-    pub(crate) statement: Samples,
+    /// What none of them can do without.
+    pub(crate) floors: Floors,
 }
 
 impl Rounds {
@@ -86,12 +83,7 @@ pub(crate) async fn run(
             let (_, seen) = &mut rounds.programs[index];
             observe(&programs[index], world, plan.calls, seen).await?;
         }
-        for (name, seen) in [
-            ("floor-rs256", &mut rounds.rs256),
-            ("floor-statement", &mut rounds.statement),
-        ] {
-            seen.push(floor(name, world, plan.calls)?.median());
-        }
+        rounds.floors.observe(programs, world, plan.calls).await?;
         say::progress(round + 1, plan.rounds);
     }
     Ok(rounds)
@@ -132,30 +124,6 @@ async fn observe(
     seen.resident.push(memory.resident);
     seen.peak.push(memory.peak);
     Ok(())
-}
-
-/// What one of the floors says of its calls.
-fn floor(name: &str, world: &World, calls: usize) -> anyhow::Result<Samples> {
-    let mut command = Command::new(world.built(name, "bootstrap")?);
-    command.env_clear().envs(world.variables());
-    world.mark.put_on(&mut command);
-    let mut child = command
-        .env("TOKEN", &world.reader.token)
-        .env("USER_ID", &world.reader.id)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut questions = child.stdin.take().context("no input")?;
-    let mut answers = BufReader::new(child.stdout.take().context("no output")?).lines();
-    let mut samples = Samples::default();
-    for _ in 0..calls {
-        questions.write_all(b"\n")?;
-        let answer = answers.next().with_context(|| format!("{name} failed"))??;
-        samples.push(ms(floor::read(&answer)?));
-    }
-    drop(questions);
-    child.wait()?;
-    Ok(samples)
 }
 
 /// Milliseconds.

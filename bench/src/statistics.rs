@@ -15,6 +15,10 @@ pub(crate) struct Spread {
 }
 
 impl Samples {
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
     /// The value below which this share of them lies; NaN when there are none.
     pub(crate) fn quantile(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();

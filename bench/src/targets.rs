@@ -78,7 +78,7 @@ fn floor(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
     let rounds = &results.rounds;
     let (ours, nothing) = (rounds.of(OURS)?, rounds.of(NOTHING)?);
     let unreachable = &results.unreachable;
-    let sum = floor_sum(results)?;
+    let sum = rounds.floors.sum();
     let refused = results.traffic.iter().find_map(|counted| counted.refused);
     Ok(vec![
         at_most(
@@ -218,17 +218,6 @@ fn resources(results: &Results<'_>) -> Vec<Target> {
         DEFECT,
     ));
     targets
-}
-
-/// The floor of a warm call in each round: doing nothing, one RS256 check, one
-/// statement.
-///
-/// # Errors
-/// If the function that does nothing was not measured.
-pub(crate) fn floor_sum(results: &Results<'_>) -> anyhow::Result<Samples> {
-    let rounds = &results.rounds;
-    let nothing = &rounds.of(NOTHING)?.warm;
-    Ok(nothing.plus(&rounds.rs256).plus(&rounds.statement))
 }
 
 fn at_most(most: f64, text: impl Into<String>, measured: f64, why: &'static str) -> Target {

@@ -292,6 +292,23 @@ async fn a_statement_that_does_not_end_is_503_in_time() {
 }
 
 #[tokio::test]
+async fn everything_slow_at_once_is_503_in_time() {
+    let (app, proxy) = behind_proxy().await;
+    let user = app.user();
+    put(&app, &user, "held").await;
+    let mut holder = Database::shared().await.client().await;
+    let transaction = holder.transaction().await.unwrap();
+    let lock = "SELECT 1 FROM user_messages WHERE user_id = $1 FOR UPDATE";
+    transaction.execute(lock, &[&user.id]).await.unwrap();
+    // Seven of these are a connection; the statement then waits for the row.
+    proxy.cut();
+    proxy.delay(Duration::from_millis(500));
+    let begin = Instant::now();
+    assert_unavailable(&put(&app, &user, "held up").await);
+    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
 async fn a_save_that_was_given_up_does_not_happen_later() {
     let name = format!("given-up-{}", tests::unique());
     let database = Database::shared().await;
