@@ -16,8 +16,8 @@ needs golang-github-lib-pq-dev test -d $libraries/lib/pq
 needs golang-github-golang-jwt-jwt-dev test -d $libraries/golang-jwt/jwt
 needs nodejs command -v node
 needs npm command -v npm
-needs python3 command -v python3
-needs python3-pip python3 -m pip --version
+needs python3 test -x /usr/bin/python3
+needs python3-pip /usr/bin/python3 -m pip --version
 needs pgbouncer test -x /usr/sbin/pgbouncer
 needs valgrind command -v valgrind
 

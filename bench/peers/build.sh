@@ -32,7 +32,7 @@ say "building the peer in Python"
 installed=$PROGRAMS/../packages/python
 if ! cmp -s python/requirements.txt "$installed"; then
     rm -rf "$PROGRAMS/Python"
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+    /usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
         --only-binary=:all: --require-hashes --target "$PROGRAMS/Python" -r python/requirements.txt
     cp python/requirements.txt "$installed"
 fi

@@ -1,45 +1,62 @@
-//! Memory of one environment over thousands of calls.
+//! One environment over thousands of calls: its memory, and how fast it is at
+//! the end, when a just-in-time compiler has seen enough.
 
 use crate::environment::{Environment, Memory};
 use crate::plan::Plan;
-use crate::programs::{FUNCTIONS, Program, find};
+use crate::programs::{FUNCTIONS, PEERS, Program, find};
+use crate::rounds::ms;
 use crate::say;
+use crate::statistics::Samples;
 use crate::world::World;
 
-/// The memory of one function.
+/// What was seen of one program.
 pub(crate) struct Endured {
     pub(crate) name: &'static str,
     /// After the first call, and after each number of calls of the plan.
     pub(crate) memory: [Memory; 3],
+    /// Times of the last tenth of the calls, in milliseconds.
+    pub(crate) last_calls: Samples,
+    /// CPU time of one of them, in milliseconds.
+    pub(crate) last_cpu: f64,
 }
 
-/// Calls each function until the last number of the plan.
+/// Calls each function and each peer until the last number of the plan.
 ///
 /// # Errors
-/// If a function does not answer as it should.
+/// If one of them does not answer as it should.
 pub(crate) async fn run(
     programs: &[Program],
     world: &World,
     plan: &Plan,
 ) -> anyhow::Result<Vec<Endured>> {
     let [some, many] = plan.endurance;
-    say::stage(format_args!("memory over {many} calls"));
+    let last = many / 10;
+    say::stage(format_args!("{many} calls of one environment"));
     let mut endured = Vec::new();
-    for name in FUNCTIONS {
+    for name in FUNCTIONS.iter().chain(&PEERS) {
         let program = find(programs, name)?;
         let environment = Environment::start(program, world).await?;
         let mut memory = Vec::new();
-        for calls in [1, some - 1, many - some] {
+        for calls in [1, some - 1, many - some - last] {
             for _ in 0..calls {
                 environment.expect(&program.event, program.status).await?;
             }
             memory.push(environment.memory()?);
         }
+        let begin = environment.cpu().await?;
+        let mut last_calls = Samples::default();
+        for _ in 0..last {
+            let took = environment.expect(&program.event, program.status).await?;
+            last_calls.push(ms(took));
+        }
+        let last_cpu = ms(environment.cpu().await? - begin) / last as f64;
         endured.push(Endured {
             name,
-            memory: [memory[0], memory[1], memory[2]],
+            memory: [memory[0], memory[1], environment.memory()?],
+            last_calls,
+            last_cpu,
         });
-        say::progress(endured.len(), FUNCTIONS.len());
+        say::progress(endured.len(), FUNCTIONS.len() + PEERS.len());
     }
     Ok(endured)
 }

@@ -77,13 +77,15 @@ impl Environment {
         })
     }
 
-    /// Hands over an event; returns the answer and what it took. The program
-    /// must first have asked for it, so that all of its work is counted.
+    /// Hands over an event once the program has asked for it; returns the
+    /// answer and what a caller waits for it. What the program does after its
+    /// answer is not in it.
     ///
     /// # Errors
     /// If the invocation fails.
     pub(crate) async fn call(&self, event: &Value) -> anyhow::Result<(Value, Duration)> {
         let event = event.clone();
+        self.api.idle().await;
         let begin = Instant::now();
         let outcome = self.api.invoke(event).await;
         let took = begin.elapsed();
@@ -110,6 +112,7 @@ impl Environment {
     /// # Errors
     /// If the process is gone.
     pub(crate) async fn cpu(&self) -> anyhow::Result<Duration> {
+        self.api.idle().await;
         tokio::time::sleep(SETTLE).await;
         let clock = clock_getcpuclockid(self.pid()?)?;
         Ok(clock_gettime(clock)?.into())

@@ -1,8 +1,8 @@
-//! What a warm call cannot do without, one after the other as a call does it:
-//! a function that does nothing, one RS256 check, one statement.
+//! What a warm call cannot do without: a function that does nothing, one RS256
+//! check, one statement. Measured twice:
 //!
-//! In turn and not each in a loop of its own: a statement that follows another
-//! at once finds Postgres awake and its caches warm, and no function does that.
+//! - alone: each in a loop of its own, where it finds everything awake and warm
+//! - in turn: one after the other, which is the pace that they have in a call
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -15,9 +15,18 @@ use crate::rounds::ms;
 use crate::statistics::Samples;
 use crate::world::World;
 
-/// Median of each in each round, in milliseconds.
+/// Both measurements.
 #[derive(Default)]
 pub(crate) struct Floors {
+    /// Each in a loop of its own.
+    pub(crate) alone: Parts,
+    /// One after the other.
+    pub(crate) in_turn: Parts,
+}
+
+/// Median of each in each round, in milliseconds.
+#[derive(Default)]
+pub(crate) struct Parts {
     /// A call of the function that does nothing.
     pub(crate) nothing: Samples,
     /// One RS256 check.
@@ -26,13 +35,21 @@ pub(crate) struct Floors {
     pub(crate) statement: Samples,
 }
 
-impl Floors {
+impl Parts {
     /// The sum of the three in each round.
     pub(crate) fn sum(&self) -> Samples {
         self.nothing.plus(&self.rs256).plus(&self.statement)
     }
 
-    /// One round of so many calls.
+    fn push(&mut self, [nothing, rs256, statement]: &[Samples; 3]) {
+        self.nothing.push(nothing.median());
+        self.rs256.push(rs256.median());
+        self.statement.push(statement.median());
+    }
+}
+
+impl Floors {
+    /// One round of so many calls, in both ways.
     ///
     /// # Errors
     /// If one of the three does not answer as it should.
@@ -42,25 +59,57 @@ impl Floors {
         world: &World,
         calls: usize,
     ) -> anyhow::Result<()> {
+        let mut floor = Floor::start(programs, world).await?;
+        let mut alone = [const { Samples::new() }; 3];
+        for (part, seen) in alone.iter_mut().enumerate() {
+            for _ in 0..calls {
+                seen.push(floor.once(part).await?);
+            }
+        }
+        self.alone.push(&alone);
+        let mut in_turn = [const { Samples::new() }; 3];
+        for _ in 0..calls {
+            for (part, seen) in in_turn.iter_mut().enumerate() {
+                seen.push(floor.once(part).await?);
+            }
+        }
+        self.in_turn.push(&in_turn);
+        Ok(())
+    }
+}
+
+/// The three, running.
+struct Floor<'a> {
+    program: &'a Program,
+    nothing: Environment,
+    others: [Process; 2],
+}
+
+impl<'a> Floor<'a> {
+    async fn start(programs: &'a [Program], world: &World) -> anyhow::Result<Self> {
         let program = find(programs, NOTHING)?;
-        let environment = Environment::start(program, world).await?;
-        environment.expect(&program.event, program.status).await?;
-        let mut processes = [
+        let nothing = Environment::start(program, world).await?;
+        nothing.expect(&program.event, program.status).await?;
+        let others = [
             Process::start("floor-rs256", world)?,
             Process::start("floor-statement", world)?,
         ];
-        let mut seen = [const { Samples::new() }; 3];
-        for _ in 0..calls {
-            let took = environment.expect(&program.event, program.status).await?;
-            seen[0].push(ms(took));
-            for (process, seen) in processes.iter_mut().zip(&mut seen[1..]) {
-                seen.push(process.once()?);
-            }
+        Ok(Self {
+            program,
+            nothing,
+            others,
+        })
+    }
+
+    /// Does one of the three; what that took in milliseconds.
+    async fn once(&mut self, part: usize) -> anyhow::Result<f64> {
+        let Self {
+            program, nothing, ..
+        } = self;
+        match part {
+            0 => Ok(ms(nothing.expect(&program.event, program.status).await?)),
+            other => self.others[other - 1].once(),
         }
-        self.nothing.push(seen[0].median());
-        self.rs256.push(seen[1].median());
-        self.statement.push(seen[2].median());
-        Ok(())
     }
 }
 

@@ -21,12 +21,13 @@ pub(crate) const POOL: usize = 4;
 pub(crate) struct Load {
     pub(crate) way: &'static str,
     pub(crate) environments: usize,
-    pub(crate) per_second: f64,
+    /// Calls a second in each pass.
+    pub(crate) per_second: Samples,
     /// Times of the calls in milliseconds.
     pub(crate) calls: Samples,
 }
 
-/// Runs every number of environments of the plan both ways.
+/// Runs every number of environments of the plan both ways, in several passes.
 ///
 /// # Errors
 /// If a program does not answer as it should.
@@ -42,23 +43,48 @@ pub(crate) async fn run(
         variables: world.variables_for(&pgbouncer.database),
         ..direct.clone()
     };
-    let mut loads = Vec::new();
-    for (way, program) in [("directly", direct), ("through PgBouncer", &pooled)] {
-        for environments in plan.environments {
-            loads.push(load(way, program, environments, world, plan).await?);
-            say::progress(loads.len(), 2 * plan.environments.len());
+    let ways = [("directly", direct), ("through PgBouncer", &pooled)];
+    let mut loads: Vec<Load> = plan
+        .environments
+        .iter()
+        .flat_map(|&environments| ways.map(|(way, _)| Load::of(way, environments)))
+        .collect();
+    for pass in 0..plan.passes {
+        for load in &mut loads {
+            let (_, program) = ways[usize::from(load.way != ways[0].0)];
+            load.add(program, world, plan).await?;
         }
+        say::progress(pass + 1, plan.passes);
     }
     Ok(loads)
 }
 
+impl Load {
+    fn of(way: &'static str, environments: usize) -> Self {
+        Self {
+            way,
+            environments,
+            per_second: Samples::default(),
+            calls: Samples::default(),
+        }
+    }
+
+    /// One pass.
+    async fn add(&mut self, program: &Program, world: &World, plan: &Plan) -> anyhow::Result<()> {
+        let (calls, per_second) = load(program, self.environments, world, plan).await?;
+        self.calls.extend(&calls);
+        self.per_second.push(per_second);
+        Ok(())
+    }
+}
+
+/// The times of all calls, and how many there were in a second.
 async fn load(
-    way: &'static str,
     program: &Program,
     environments: usize,
     world: &World,
     plan: &Plan,
-) -> anyhow::Result<Load> {
+) -> anyhow::Result<(Samples, f64)> {
     let mut started = Vec::new();
     for _ in 0..environments {
         let environment = Environment::start(program, world).await?;
@@ -82,10 +108,6 @@ async fn load(
     while let Some(finished) = working.join_next().await {
         calls.extend(&finished??);
     }
-    Ok(Load {
-        way,
-        environments,
-        per_second: calls.len() as f64 / begin.elapsed().as_secs_f64(),
-        calls,
-    })
+    let per_second = calls.len() as f64 / begin.elapsed().as_secs_f64();
+    Ok((calls, per_second))
 }

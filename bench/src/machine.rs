@@ -11,6 +11,8 @@ use crate::world::World;
 pub(crate) struct Machine {
     /// The day, in UTC.
     pub(crate) date: String,
+    /// What was measured, by git's name for it.
+    pub(crate) commit: String,
     /// What it is, and what runs on it: a name and its value.
     pub(crate) facts: Vec<(&'static str, String)>,
 }
@@ -37,15 +39,19 @@ pub(crate) async fn describe(world: &World) -> anyhow::Result<Machine> {
         ("system", field("/etc/os-release", "PRETTY_NAME")),
         ("kernel", system.release().to_string_lossy().into_owned()),
         ("Rust", said("rustc", "--version")),
-        ("PostgreSQL", postgres),
+        (
+            "PostgreSQL",
+            format!("{postgres}, on loopback, with TLS 1.3 and SCRAM, without fsync"),
+        ),
         ("PgBouncer", said("/usr/sbin/pgbouncer", "--version")),
         ("Go", said("go", "version")),
         ("Node", said("node", "--version")),
-        ("Python", said("python3", "--version")),
+        ("Python", said("/usr/bin/python3", "--version")),
         ("valgrind", said("valgrind", "--version")),
     ];
     Ok(Machine {
         date: said("date", "-u +%F"),
+        commit: said("git", "describe --always --dirty"),
         facts,
     })
 }

@@ -6,6 +6,7 @@
 //! | `plan` | how much of everything, in full and with `--quick` |
 //! | `world` | the database, the instance and the user of all programs |
 //! | `programs` | what is measured |
+//! | `answers` | whether the peers do the same job |
 //! | `environment` | one program's process, its clock, its memory |
 //! | `statistics` | medians, spread, ratios |
 //! | `rounds` | cold starts and warm calls, everybody in turn |
@@ -22,6 +23,7 @@
 //! | `targets` | what was aimed at, and what came of it |
 //! | `report` | Markdown and the plot |
 
+mod answers;
 mod bundle;
 mod crypto;
 mod endurance;

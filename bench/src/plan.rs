@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// How often, how many, how long.
 pub(crate) struct Plan {
+    /// Whether this is only to see that everything works.
+    pub(crate) quick: bool,
     /// Times that each program is started.
     pub(crate) rounds: usize,
     /// Warm calls after each start.
@@ -14,7 +16,8 @@ pub(crate) struct Plan {
     pub(crate) endurance: [usize; 2],
     /// Environments that work at once.
     pub(crate) environments: [usize; 3],
-    /// How long they do.
+    /// How often they do, and how long each time.
+    pub(crate) passes: usize,
     pub(crate) load: Duration,
     /// Blocks of calls of each page.
     pub(crate) page_blocks: usize,
@@ -23,15 +26,17 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// What the results are made of: about ten minutes.
+    /// What the results are made of: eight minutes.
     pub(crate) fn full() -> Self {
         Self {
+            quick: false,
             rounds: 80,
             calls: 250,
-            unreachable: 12,
+            unreachable: 20,
             endurance: [1_000, 10_000],
             environments: [1, 4, 16],
-            load: Duration::from_secs(6),
+            passes: 5,
+            load: Duration::from_secs(2),
             page_blocks: 40,
             counted_calls: 50,
         }
@@ -40,11 +45,13 @@ impl Plan {
     /// Whether everything works: less than a minute.
     pub(crate) fn quick() -> Self {
         Self {
+            quick: true,
             rounds: 3,
             calls: 50,
             unreachable: 1,
             endurance: [100, 1_000],
             environments: [1, 2, 4],
+            passes: 1,
             load: Duration::from_millis(500),
             page_blocks: 3,
             counted_calls: 5,

@@ -23,8 +23,9 @@ pub(crate) struct Program {
     pub(crate) event: Value,
     /// The status that it answers with.
     pub(crate) status: u16,
-    /// A request without a token, where that is measured as well.
-    pub(crate) refused: Option<Value>,
+    /// A request without a token and the status of its answer, where that is
+    /// measured as well.
+    pub(crate) refused: Option<(Value, u16)>,
     /// What would be uploaded.
     pub(crate) zip: PathBuf,
 }
@@ -37,6 +38,10 @@ pub(crate) const OURS: &str = "get-quote";
 
 /// The peers.
 pub(crate) const PEERS: [&str; 3] = ["Go", "Node", "Python"];
+
+/// The system's Python: one of a version manager may be built without
+/// optimisation, and carry packages that every start looks through.
+const PYTHON: &str = "/usr/bin/python3";
 
 /// The function that does nothing.
 pub(crate) const NOTHING: &str = "nothing";
@@ -74,10 +79,10 @@ pub(crate) fn all(world: &World) -> anyhow::Result<Vec<Program>> {
 
     let mut programs = vec![
         binary("get-quote", "this project", &get)?,
-        binary("save-quote", "this project", &save)?,
-        binary("delete-quote", "this project", &delete)?,
+        binary("save-quote", "this project, the same text again", &save)?,
+        binary("delete-quote", "this project, no row to delete", &delete)?,
         binary("render-page", "this project", &page)?,
-        binary("Go", "golang-jwt, lib/pq", &get)?,
+        binary("Go", "Debian's golang-jwt and lib/pq", &get)?,
         program(
             "Node",
             "@clerk/backend, pg, bundled",
@@ -88,7 +93,7 @@ pub(crate) fn all(world: &World) -> anyhow::Result<Vec<Program>> {
         program(
             "Python",
             "PyJWT, psycopg",
-            Some("python3"),
+            Some(PYTHON),
             "bootstrap.py",
             &get,
         )?,
@@ -98,9 +103,12 @@ pub(crate) fn all(world: &World) -> anyhow::Result<Vec<Program>> {
         if program.name == "delete-quote" {
             program.status = 204;
         }
-        if [OURS, NOTHING].contains(&program.name) {
-            program.refused = Some(refused.clone());
-        }
+        program.refused = match program.name {
+            OURS => Some((refused.clone(), 401)),
+            // It does not look.
+            NOTHING => Some((refused.clone(), 200)),
+            _ => None,
+        };
     }
     Ok(programs)
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use crate::answers;
 use crate::bundle::{self, Opened};
 use crate::crypto;
 use crate::endurance::{self, Endured};
@@ -23,6 +25,8 @@ pub(crate) struct Results<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) programs: Vec<Program>,
     pub(crate) machine: Machine,
+    /// How long measuring took.
+    pub(crate) took: Duration,
     pub(crate) rounds: Rounds,
     pub(crate) unreachable: Unreachable,
     pub(crate) traffic: Vec<traffic::Counted>,
@@ -44,8 +48,10 @@ pub(crate) async fn measure<'a>(
     folder: &Path,
     other_architecture: Option<&Path>,
 ) -> anyhow::Result<Results<'a>> {
+    let begin = Instant::now();
     let world = World::begin(folder).await?;
     let programs = programs::all(&world)?;
+    answers::compare(&programs, &world).await?;
     let results = Results {
         plan,
         machine: machine::describe(&world).await?,
@@ -59,6 +65,7 @@ pub(crate) async fn measure<'a>(
         endured: endurance::run(&programs, &world, plan).await?,
         loads: growth::run(&programs, &world, plan).await?,
         instructions: instructions::run(&programs, &world, plan).await?,
+        took: begin.elapsed(),
         programs,
     };
     world.end().await?;

@@ -13,6 +13,9 @@ use crate::say;
 use crate::statistics::Samples;
 use crate::world::World;
 
+/// Between two programs.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// What was seen of one program; one observation a round, times in
 /// milliseconds, memory in megabytes.
 #[derive(Default)]
@@ -79,6 +82,13 @@ pub(crate) async fn run(
     };
     for round in 0..plan.rounds {
         for turn in 0..programs.len() {
+            // Backwards in every other round, so that nobody always follows
+            // the same one.
+            let turn = if round % 2 == 0 {
+                turn
+            } else {
+                programs.len() - 1 - turn
+            };
             let index = (round + turn) % programs.len();
             let (_, seen) = &mut rounds.programs[index];
             observe(&programs[index], world, plan.calls, seen).await?;
@@ -106,10 +116,10 @@ async fn observe(
     }
     let warm_cpu = environment.cpu().await? - cold_cpu;
     let memory = environment.memory()?;
-    if let Some(event) = &program.refused {
+    if let Some((event, status)) = &program.refused {
         let mut refused = Samples::default();
         for _ in 0..calls {
-            refused.push(ms(environment.call(event).await?.1));
+            refused.push(ms(environment.expect(event, *status).await?));
         }
         seen.refused.push(refused.median());
     }
@@ -123,6 +133,9 @@ async fn observe(
     seen.warm_cpu.push(ms(warm_cpu) / calls as f64);
     seen.resident.push(memory.resident);
     seen.peak.push(memory.peak);
+    drop(environment);
+    // Until the end of its backend, which is not the next one's to pay.
+    tokio::time::sleep(PAUSE).await;
     Ok(())
 }
 

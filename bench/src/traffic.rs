@@ -51,9 +51,9 @@ async fn count(program: &Program, world: &World) -> anyhow::Result<Counted> {
     }
     let warm = proxy.traffic();
     let mut refused = None;
-    if let Some(event) = &program.refused {
+    if let Some((event, status)) = &program.refused {
         for _ in 0..CALLS {
-            environment.call(event).await?;
+            environment.expect(event, *status).await?;
         }
         refused = Some(per_call(warm, proxy.traffic()));
     }

@@ -49,8 +49,8 @@ pub(crate) async fn run(
 
 async fn cpu(program: &Program, world: &World) -> anyhow::Result<f64> {
     let environment = Environment::start(program, world).await?;
-    if let Some(event) = &program.refused {
-        environment.call(event).await?;
+    if let Some((event, status)) = &program.refused {
+        environment.expect(event, *status).await?;
     }
     Ok(ms(environment.cpu().await?))
 }

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -48,8 +49,10 @@ struct Lambda {
     waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
     /// The invocations that the function works on.
     running: Mutex<HashMap<String, oneshot::Sender<Outcome>>>,
-    /// Whether the function has asked for its first invocation.
-    initialized: watch::Sender<bool>,
+    /// How often the function has asked for an invocation.
+    asked: watch::Sender<usize>,
+    /// How many it has got.
+    handed_in: AtomicUsize,
 }
 
 struct Invocation {
@@ -66,7 +69,8 @@ impl RuntimeApi {
             hand_in,
             waiting: tokio::sync::Mutex::new(waiting),
             running: Mutex::default(),
-            initialized: watch::Sender::new(false),
+            asked: watch::Sender::new(0),
+            handed_in: AtomicUsize::new(0),
         });
         Self {
             address: listener.local_addr().unwrap(),
@@ -83,8 +87,18 @@ impl RuntimeApi {
 
     /// Waits until the function has initialized: it asks for an invocation.
     pub async fn initialized(&self) {
-        let mut initialized = self.lambda.initialized.subscribe();
-        initialized.wait_for(|done| *done).await.unwrap();
+        self.asked(1).await;
+    }
+
+    /// Waits until the function has done with all it got and asks for more.
+    pub async fn idle(&self) {
+        self.asked(self.lambda.handed_in.load(Ordering::SeqCst) + 1)
+            .await;
+    }
+
+    async fn asked(&self, times: usize) {
+        let mut asked = self.lambda.asked.subscribe();
+        asked.wait_for(|asked| *asked >= times).await.unwrap();
     }
 
     /// Hands an event to the function and waits for what becomes of it.
@@ -97,6 +111,7 @@ impl RuntimeApi {
             event,
             outcome: sender,
         };
+        self.lambda.handed_in.fetch_add(1, Ordering::SeqCst);
         self.lambda.hand_in.send(invocation).ok().unwrap();
         tokio::time::timeout(FUNCTION_TIMEOUT, outcome)
             .await
@@ -151,7 +166,7 @@ impl Lambda {
     }
 
     async fn next(&self) -> Response<Full<Bytes>> {
-        self.initialized.send_replace(true);
+        self.asked.send_modify(|asked| *asked += 1);
         let Some(invocation) = self.waiting.lock().await.recv().await else {
             return status(StatusCode::GONE);
         };

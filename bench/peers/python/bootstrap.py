@@ -1,7 +1,7 @@
 """get-quote in Python: PyJWT, psycopg, one connection opened in init.
 
 The loop around the handler is a minimal Runtime API client. AWS's own does
-more for each invocation, so that this one is the faster of the two.
+more for each invocation.
 """
 
 import http.client

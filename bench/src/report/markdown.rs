@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::floors::Floors;
 use crate::growth::POOL;
 use crate::programs::{NOTHING, OURS, PEERS};
 use crate::results::Results;
@@ -42,23 +43,30 @@ pub(super) fn render(results: &Results<'_>) -> anyhow::Result<String> {
     let text = format!(
         "{} environments of each program, one a round and everybody in turn, {} warm calls each. Median of the rounds, in \
          brackets the middle half of them. *init*: start of the process to its first request for an event; *cold*: init and \
-         the first call. Warm times and CPU times are of one call, p99 of all calls. Memory after the warm calls.",
+         the first call. A call is timed from handing over the event to the answer; what a program does after that is in its CPU \
+         time only. p99 of all calls. Memory after the warm calls.",
         plan.rounds, plan.calls
     );
     section("All programs", &text, program_table(results)?)?;
     let text = "How many times more a program needs than get-quote in the same round.";
     section("Against get-quote", text, ratio_table(results)?)?;
-    let text = "What a warm call of get-quote cannot do without, in milliseconds: the first three in turn, call by call.";
+    let text = "What a warm call of get-quote cannot do without, in milliseconds. *Alone*: each in a loop of its own, where it finds \
+                everything awake and its caches warm. *In turn*: one after the other, at the pace that they have in a call.";
     section("The floor", text, floor_table(results)?)?;
     let text = "Counted by a proxy between a program and Postgres; a cold start's include TCP, TLS and the first statement.";
     section("Round trips", text, traffic_table(results))?;
     let text = "callgrind's counts. Its processor has no SHA instructions and no AVX-512: cryptography counts for more than it takes.";
     section("Instructions", text, instruction_table(results))?;
-    let text = "One environment each; VmRSS in MB.";
-    section("Memory", text, memory_table(results))?;
     let text = format!(
-        "get-quote on one database, with the load generator and Postgres on the same cores. PgBouncer in transaction mode with \
-         {POOL} connections to Postgres and TLS on both sides."
+        "One environment each; VmRSS in MB. Median, p99 and CPU time of its last tenth of {} calls, in milliseconds.",
+        plan.endurance[1]
+    );
+    section("In the long run", &text, endurance_table(results))?;
+    let text = format!(
+        "get-quote on one database, with the load generator and Postgres on the same cores; {} passes of {} s, both ways in each. \
+         PgBouncer in transaction mode with {POOL} connections to Postgres and TLS on both sides.",
+        plan.passes,
+        plan.load.as_secs_f64()
     );
     section("Many environments at once", &text, load_table(results))?;
     let text = "render-page, one environment, both in turn.";
@@ -69,7 +77,12 @@ pub(super) fn render(results: &Results<'_>) -> anyhow::Result<String> {
     }
     section(
         "The machine",
-        &format!("{}, `make bench`.", results.machine.date),
+        &format!(
+            "{}, commit {}; measuring took {:.0} minutes.",
+            results.machine.date,
+            results.machine.commit,
+            results.took.as_secs_f64() / 60.0
+        ),
         facts,
     )?;
     Ok(format!("{}{page}", head(results)))
@@ -78,13 +91,19 @@ pub(super) fn render(results: &Results<'_>) -> anyhow::Result<String> {
 fn head(results: &Results<'_>) -> String {
     format!(
         "# Measured on {}\n\n\
-         Written by `make bench`: the release artefacts, peers that do the job of get-quote (token verified, one statement over\n\
-         TLS, the same JSON) and a function that does nothing, side by side under one Lambda Runtime API on one machine, with a\n\
-         real Postgres. Ratios, counts and CPU times can be trusted further than times. Nothing here includes what Lambda itself\n\
-         adds: fetching the zip, starting the machine. Peers run their languages' usual libraries around a minimal Runtime API\n\
-         loop, which is faster than the one of the managed runtimes.\n\n\
+         {}Written by `make bench`: the release artefacts, peers that do the job of get-quote (token verified, one statement over\n\
+         TLS, the same JSON, which is compared) and a function that does nothing, side by side under one Lambda Runtime API on one\n\
+         machine, with a real Postgres. Ratios, counts and CPU times can be trusted further than times. Nothing here includes what\n\
+         Lambda itself adds, fetching the zip and starting the machine, and every file is in the page cache. Peers run their\n\
+         languages' usual libraries around a minimal Runtime API loop, which does less than those of the managed runtimes; they\n\
+         check signature, expiry and `azp` of a token, get-quote its issuer and class as well. Go is Debian's, not the newest.\n\n\
          ![cold start, warm call, CPU and memory](latest.svg)\n",
-        results.machine.date
+        results.machine.date,
+        if results.plan.quick {
+            "A quick run, with too few rounds to be believed.\n\n"
+        } else {
+            ""
+        }
     )
 }
 
@@ -160,22 +179,35 @@ fn ratio_table(results: &Results<'_>) -> anyhow::Result<Table> {
 fn floor_table(results: &Results<'_>) -> anyhow::Result<Table> {
     let rounds = &results.rounds;
     let (ours, nothing) = (rounds.of(OURS)?, rounds.of(NOTHING)?);
-    let mut table = Table::new(&["", "ms"]);
-    let floors = &rounds.floors;
-    let rows: [(&str, &Samples); 7] = [
-        ("a function that does nothing", &floors.nothing),
-        ("one RS256 check", &floors.rs256),
-        ("one statement on an open connection", &floors.statement),
-        ("their sum", &floors.sum()),
+    let mut table = Table::new(&["", "alone", "in turn"]);
+    let Floors { alone, in_turn } = &rounds.floors;
+    let spread = |samples: &Samples| samples.spread().to_string();
+    let (alone_sum, in_turn_sum) = (alone.sum(), in_turn.sum());
+    for (name, alone, in_turn) in [
+        (
+            "a function that does nothing",
+            &alone.nothing,
+            &in_turn.nothing,
+        ),
+        ("one RS256 check", &alone.rs256, &in_turn.rs256),
+        (
+            "one statement on an open connection",
+            &alone.statement,
+            &in_turn.statement,
+        ),
+        ("their sum", &alone_sum, &in_turn_sum),
+    ] {
+        table.row([name.to_owned(), spread(alone), spread(in_turn)]);
+    }
+    for (name, samples) in [
         ("get-quote", &ours.warm),
         ("get-quote without a token", &ours.refused),
         (
             "a function that does nothing, without a token",
             &nothing.refused,
         ),
-    ];
-    for (name, samples) in rows {
-        table.row([name.to_owned(), samples.spread().to_string()]);
+    ] {
+        table.row([name.to_owned(), spread(samples), String::new()]);
     }
     Ok(table)
 }
@@ -211,15 +243,18 @@ fn instruction_table(results: &Results<'_>) -> Table {
     table
 }
 
-fn memory_table(results: &Results<'_>) -> Table {
+fn endurance_table(results: &Results<'_>) -> Table {
     let [some, many] = results.plan.endurance;
     let columns = [some, many].map(|calls| format!("after {calls}"));
     let mut table = Table::new(&[
-        "function",
+        "program",
         "after 1 call",
         &columns[0],
         &columns[1],
         "VmHWM",
+        "median",
+        "p99",
+        "CPU",
     ]);
     for endured in &results.endured {
         let resident = endured
@@ -230,7 +265,12 @@ fn memory_table(results: &Results<'_>) -> Table {
             [endured.name.to_owned()]
                 .into_iter()
                 .chain(resident)
-                .chain([peak]),
+                .chain([peak])
+                .chain([
+                    digits(endured.last_calls.median()),
+                    digits(endured.last_calls.p99()),
+                    digits(endured.last_cpu),
+                ]),
         );
     }
     table
@@ -242,7 +282,7 @@ fn load_table(results: &Results<'_>) -> Table {
         table.row([
             load.environments.to_string(),
             load.way.to_owned(),
-            format!("{:.0}", load.per_second),
+            load.per_second.spread().to_string(),
             digits(load.calls.median()),
             digits(load.calls.p99()),
         ]);
