@@ -71,6 +71,15 @@ impl PgBouncer {
         }
     }
 
+    /// What it has printed since it was started.
+    ///
+    /// # Panics
+    /// When its log is gone.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+
     /// Ends it, as a crash would, and starts it again.
     ///
     /// # Panics

@@ -110,6 +110,14 @@ impl Database {
         row.get(0)
     }
 
+    /// The ways to negotiate TLS that the server knows: `sslnegotiation`.
+    pub async fn negotiations(&self) -> &'static [&'static str] {
+        match self.server_version().await {
+            17.. => &["postgres", "direct"],
+            _ => &["postgres"],
+        }
+    }
+
     /// A connection of the test's own.
     pub async fn client(&self) -> Client {
         let (client, _driver) = self.target().connect().await.ok().unwrap();

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::{Client, Row};
 
-use super::{Failure, Statement, Target, dial};
+use super::{Failure, Statement, Target, cancel, dial};
 
 /// Age after which a connection is replaced: a rotated password or a moved
 /// server reaches every environment within it.
@@ -19,8 +19,9 @@ const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 /// Neon suspends a database after five minutes without a statement.
 const MAX_IDLE: Duration = Duration::from_secs(4 * 60);
 
-/// Longest wait for the end of a statement that was called off.
-const CALL_OFF: Duration = Duration::from_millis(500);
+/// Longest wait for the end of a statement that is called off: four round
+/// trips and the server's answer.
+pub(super) const CALL_OFF: Duration = Duration::from_secs(1);
 
 pub(super) struct Connection {
     client: Client,
@@ -51,8 +52,8 @@ impl Connection {
         !self.client.is_closed() && is_fresh(self.opened, UNIX_EPOCH + last_used, SystemTime::now())
     }
 
-    /// Runs a statement. One that has no answer within `limit` is called off
-    /// at the server: what a caller is told did not happen must not happen
+    /// Runs a statement. The server is asked to end one that has no answer
+    /// within `limit`: what a caller is told did not happen should not happen
     /// later, when a lock is released or a slow server gets to it.
     pub(super) async fn run(
         &self,
@@ -62,30 +63,28 @@ impl Connection {
     ) -> Result<Vec<Row>, Failure> {
         let deadline = Instant::now() + limit;
         let mut answer = pin!(self.client.query_typed(statement.sql, statement.parameters));
-        let rows = match timeout_at(deadline, &mut answer).await {
-            Ok(answer) => answer?,
-            Err(_) => {
-                let called_off = async {
-                    self.call_off(target).await?;
-                    Ok::<_, Failure>(answer.await?)
-                };
-                // It may have been done after all.
-                let done = timeout(CALL_OFF, called_off).await.ok();
-                done.and_then(Result::ok)
-                    .ok_or_else(|| Failure::timed_out("the statement", limit))?
-            }
+        if let Ok(answer) = timeout_at(deadline, &mut answer).await {
+            let rows = answer?;
+            self.last_used
+                .store(millis(SystemTime::now()), Ordering::Relaxed);
+            return Ok(rows);
+        }
+        // The request to end it may come late and meet another statement.
+        self.last_used.store(0, Ordering::Relaxed);
+        let called_off = async {
+            cancel::request(target, &self.client.cancel_token()).await?;
+            Ok::<_, Failure>(answer.await)
         };
-        self.last_used
-            .store(millis(SystemTime::now()), Ordering::Relaxed);
-        Ok(rows)
-    }
-
-    /// Asks the server, on a connection of its own, to end the statement that
-    /// runs on this one (CancelRequest, which poolers pass on).
-    async fn call_off(&self, target: &Target) -> Result<(), Failure> {
-        let stream = dial::dial(target).await?;
-        let token = self.client.cancel_token();
-        Ok(token.cancel_query_raw(stream, target.tls()).await?)
+        match timeout(CALL_OFF, called_off).await {
+            // It was done after all.
+            Ok(Ok(Ok(rows))) => return Ok(rows),
+            Ok(Ok(Err(_))) => {}
+            Ok(Err(failure)) => tracing::warn!("a statement may still be at work: {failure}"),
+            Err(_) => {
+                tracing::warn!("a statement may still be at work: the server does not answer")
+            }
+        }
+        Err(Failure::timed_out("the statement", limit))
     }
 }
 

@@ -15,9 +15,9 @@ use super::{Failure, Target};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
-/// Longest wait for one of a host's addresses. Neon's hosts have several; one
-/// that does not answer must not use up the time of the others. A lost packet
-/// is sent again after a second.
+/// Longest wait for TCP with one of a host's addresses. Neon's hosts have
+/// several; one that does not answer must not use up the time of the others. A
+/// lost packet is sent again after a second.
 const ADDRESS: Duration = Duration::from_millis(1_500);
 
 /// Opens a connection, trying again until `limit` has passed: the client, and
@@ -58,6 +58,9 @@ pub(super) async fn open(
 
 async fn attempt(target: &Target) -> Result<(Client, JoinHandle<()>), Failure> {
     let stream = dial(target).await?;
+    // A connection that is given up must not deliver a statement later, when
+    // another one has carried it out already.
+    stream.set_zero_linger().map_err(failed)?;
     let (client, connection) = target
         .config
         .connect_raw(stream, target.tls())
@@ -73,7 +76,6 @@ async fn attempt(target: &Target) -> Result<(Client, JoinHandle<()>), Failure> {
 
 /// A TCP connection to the first of the host's addresses that answers.
 pub(super) async fn dial(target: &Target) -> Result<TcpStream, Failure> {
-    let failed = |error| Failure::Unavailable(format!("connecting: {error}"));
     let addresses = lookup_host((target.host.as_str(), target.port))
         .await
         .map_err(failed)?;
@@ -82,9 +84,6 @@ pub(super) async fn dial(target: &Target) -> Result<TcpStream, Failure> {
         match timeout(ADDRESS, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 stream.set_nodelay(true).map_err(failed)?;
-                // A connection that is given up must not deliver a statement
-                // later, when another one has carried it out already.
-                stream.set_zero_linger().map_err(failed)?;
                 return Ok(stream);
             }
             Ok(Err(error)) => last = error,
@@ -92,4 +91,9 @@ pub(super) async fn dial(target: &Target) -> Result<TcpStream, Failure> {
         }
     }
     Err(failed(last))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn failed(error: io::Error) -> Failure {
+    Failure::Unavailable(format!("connecting: {error}"))
 }

@@ -16,7 +16,7 @@ pub enum Failure {
     #[error("{0}")]
     Unavailable(String),
     /// No connection could be opened, and trying again soon does not help: a
-    /// certificate, a password or the address is wrong.
+    /// certificate or a password is wrong.
     #[error("{0}")]
     Unreachable(String),
     /// Postgres answered a statement with an error.
@@ -36,7 +36,8 @@ impl Failure {
 
     /// A failure that was met before there was a connection.
     pub(super) fn while_connecting(error: tokio_postgres::Error) -> Self {
-        // What is in the way between a proxy and a database has this class.
+        // A proxy that could not reach the database behind it calls that an
+        // internal error.
         let internal = error
             .code()
             .is_some_and(|code| code.code().starts_with("XX"));

@@ -5,14 +5,17 @@
 //! having said so. Every wait here has a deadline, and all of them together
 //! stay below the functions' timeout of 10 s, so that a caller gets an answer.
 //!
-//! - `target`: a Postgres URL and the TLS that goes with it
+//! - `target`, `parameters`: a Postgres URL and the TLS that goes with it
 //! - `dial`: opening a connection, again and again while the database wakes up
 //! - `connection`: an open one, and when to stop trusting it
+//! - `cancel`: asking the server to end a statement
 //! - `failure`: why there is no answer
 
+mod cancel;
 mod connection;
 mod dial;
 mod failure;
+mod parameters;
 mod target;
 
 use std::sync::Arc;
@@ -42,9 +45,9 @@ const CONNECT: Duration = Duration::from_secs(4);
 const STATEMENT: Duration = Duration::from_secs(2);
 
 /// Longest wait for an answer, with a second connection and a second attempt.
-/// Before it a key set may take 2 s, after it calling a statement off half a
-/// second: 9 s of the functions' 10.
-const ANSWER: Duration = Duration::from_millis(6_500);
+/// Before it a key set may take 2 s, after it calling a statement off a second
+/// ([`connection::CALL_OFF`]): 9 s of the functions' 10.
+const ANSWER: Duration = Duration::from_secs(6);
 
 /// The database of an execution environment.
 pub struct Database {
@@ -94,7 +97,7 @@ impl Database {
         let left = |limit: Duration| limit.min(deadline - Instant::now());
         let first = self.connection(left(CONNECT)).await?;
         match self.run_on(first, statement, left(STATEMENT)).await {
-            Err(Failure::Unavailable(_)) => {
+            Err(Failure::Unavailable(_)) if !left(ANSWER).is_zero() => {
                 let second = self.connection(left(CONNECT)).await?;
                 self.run_on(second, statement, left(STATEMENT)).await
             }

@@ -2,10 +2,14 @@
 
 import assert from "node:assert/strict";
 
+import { until } from "./within.mjs";
+
 /** Waits until the page shows a quote, this one if it is given. */
 export async function showsQuote(page, message) {
   await page.waitForSelector("main[data-state=quote]");
-  if (message !== undefined) assert.equal(await page.textContent("#quote"), message);
+  if (message === undefined) return;
+  // The page may still show the one before.
+  await until(10, async () => (await page.textContent("#quote")) === message, `the quote "${message}"`);
 }
 
 /** Waits until the page shows that there is no quote. */

@@ -5,14 +5,18 @@ use std::time::{Duration, Instant};
 use dev::postgres::Server;
 use rustix::process::Signal;
 use tests::postgres::{Database, new_server};
-use tests::{Answer, App, Event, Function, Proxy, User};
+use tests::{Answer, App, Event, Function, PgBouncer, Proxy, User};
 use tokio::time::sleep;
+use tokio_postgres::Transaction;
 
 /// Longest wait for a 503: less than the functions' timeout of 10 s.
 const DEADLINE: Duration = Duration::from_secs(9);
 
 /// Longest start without a database: a small part of Lambda's 10 s.
 const START: Duration = Duration::from_secs(4);
+
+/// Longest wait for a backend to notice that its statement was called off.
+const CALLED_OFF: Duration = Duration::from_secs(5);
 
 /// How often something is repeated that depends on chance.
 const ROUNDS: usize = 10;
@@ -34,6 +38,12 @@ fn assert_unavailable(answer: &Answer) {
         seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0),
         "{seconds}"
     );
+}
+
+/// Locks a user's row, so that every change of it waits.
+async fn hold(transaction: &Transaction<'_>, user: &User) {
+    let lock = "SELECT 1 FROM user_messages WHERE user_id = $1 FOR UPDATE";
+    transaction.execute(lock, &[&user.id]).await.unwrap();
 }
 
 /// A server of the test's own, with the table.
@@ -114,12 +124,7 @@ async fn a_database_that_goes_down_is_503_until_it_is_back() {
 
 #[tokio::test]
 async fn a_database_that_wakes_up_meanwhile_is_waited_for() {
-    // The first is new in 17.
-    let negotiations = match Database::shared().await.server_version().await {
-        17.. => &["direct", "postgres"][..],
-        _ => &["postgres"],
-    };
-    for negotiation in negotiations {
+    for negotiation in Database::shared().await.negotiations().await {
         let database = Database::shared().await;
         let proxy = Proxy::start(database.port()).await;
         let database = database.through(proxy.port());
@@ -280,8 +285,7 @@ async fn a_statement_that_does_not_end_is_503_in_time() {
 
     let mut holder = database.client().await;
     let transaction = holder.transaction().await.unwrap();
-    let lock = "SELECT 1 FROM user_messages WHERE user_id = $1 FOR UPDATE";
-    transaction.execute(lock, &[&user.id]).await.unwrap();
+    hold(&transaction, &user).await;
     let begin = Instant::now();
     assert_unavailable(&put(&app, &user, "held up").await);
     assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
@@ -298,9 +302,9 @@ async fn everything_slow_at_once_is_503_in_time() {
     put(&app, &user, "held").await;
     let mut holder = Database::shared().await.client().await;
     let transaction = holder.transaction().await.unwrap();
-    let lock = "SELECT 1 FROM user_messages WHERE user_id = $1 FOR UPDATE";
-    transaction.execute(lock, &[&user.id]).await.unwrap();
-    // Seven of these are a connection; the statement then waits for the row.
+    hold(&transaction, &user).await;
+    // Five of these are a connection, six before Postgres 18; the statement
+    // then waits for the row.
     proxy.cut();
     proxy.delay(Duration::from_millis(500));
     let begin = Instant::now();
@@ -310,24 +314,38 @@ async fn everything_slow_at_once_is_503_in_time() {
 
 #[tokio::test]
 async fn a_save_that_was_given_up_does_not_happen_later() {
-    let name = format!("given-up-{}", tests::unique());
     let database = Database::shared().await;
-    let app = App::deployed_on(&database.with_parameter(&format!("application_name={name}")));
-    let user = app.user();
-    put(&app, &user, "held").await;
+    let pooler = PgBouncer::start(&database, 5).await;
+    for way in [&database, &pooler.database] {
+        let app = App::deployed_on(way);
+        let user = app.user();
+        put(&app, &user, "held").await;
+        let mut holder = database.client().await;
+        let transaction = holder.transaction().await.unwrap();
+        hold(&transaction, &user).await;
+        assert_unavailable(&put(&app, &user, "never to be").await);
 
-    let mut holder = database.client().await;
-    let transaction = holder.transaction().await.unwrap();
-    let lock = "SELECT 1 FROM user_messages WHERE user_id = $1 FOR UPDATE";
-    transaction.execute(lock, &[&user.id]).await.unwrap();
-    assert_unavailable(&put(&app, &user, "never to be").await);
-    let waiting =
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state <> 'idle'";
-    let row = transaction.query_one(waiting, &[&name]).await.unwrap();
-    assert_eq!(row.get::<_, i64>(0), 0, "somebody still waits to save");
-
-    transaction.rollback().await.unwrap();
-    assert_eq!(get(&app, &user).await.json()["message"], "held");
+        // Nobody waits for the row any more, although it is still held.
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))";
+        let begin = Instant::now();
+        while transaction
+            .query_one(waiting, &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            > 0
+        {
+            assert!(
+                begin.elapsed() < CALLED_OFF,
+                "somebody still waits to save: {}",
+                pooler.log()
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+        transaction.rollback().await.unwrap();
+        assert_eq!(get(&app, &user).await.json()["message"], "held");
+    }
 }
 
 #[tokio::test]

@@ -70,7 +70,8 @@ async fn backends_terminated_during_statements() {
             sleep(moment).await;
             terminate_all(&admin).await;
         };
-        tokio::join!(writer.save(), terminate);
+        let (saved, ()) = tokio::join!(writer.save(), terminate);
+        assert!(saved, "one retry was not enough");
     }
     report("terminated during statements", &writer.finish().await);
 }
@@ -98,7 +99,9 @@ async fn a_server_restarted_during_statements() {
         };
         tokio::join!(writer.save(), restart);
     }
-    report("restarted during statements", &writer.finish().await);
+    let counted = writer.finish().await;
+    report("restarted during statements", &counted);
+    assert!(counted.unavailable <= RESTARTS / 10);
 }
 
 #[tokio::test]
@@ -115,7 +118,9 @@ async fn a_server_restarted_during_statements_through_a_pooler() {
         tokio::join!(writer.save(), restart);
     }
     sleep(Duration::from_secs(LOGIN_RETRY + 1)).await;
-    report("the same through PgBouncer", &writer.finish().await);
+    let counted = writer.finish().await;
+    report("the same through PgBouncer", &counted);
+    assert!(counted.unavailable <= RESTARTS / 2);
 }
 
 #[tokio::test]
@@ -131,9 +136,7 @@ async fn connections_black_holed_while_the_process_is_stopped() {
             assert!(writer.save().await, "a 503 without need");
             for _ in 0..FREEZES {
                 freeze_and_forget(writer.app(), &proxy).await;
-                writer.save().await;
-                // The next one is right.
-                assert!(writer.save().await, "a 503 after recovery");
+                assert!(writer.save().await, "one retry was not enough");
             }
             writer.finish().await
         });

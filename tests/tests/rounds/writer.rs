@@ -36,7 +36,7 @@ pub(crate) async fn remember(database: &Database) {
         .unwrap();
 }
 
-/// What a save takes by [`slowed`].
+/// What a save takes by [`slowed`], also in [`REMEMBER`].
 pub(crate) const SLOWLY: Duration = Duration::from_millis(20);
 
 /// The database by a role whose saves can be met in their middle.
@@ -57,7 +57,7 @@ pub(crate) async fn slowed(database: &Database) -> Database {
 pub(crate) struct Counted {
     saved: usize,
     /// Answered with 503, and done or not.
-    unavailable: usize,
+    pub(crate) unavailable: usize,
     longest: Duration,
 }
 
@@ -77,7 +77,7 @@ impl fmt::Display for Counted {
         let longest = self.longest.as_millis();
         write!(
             f,
-            "{saved} saved, {unavailable} answered with 503, 0 lost, 0 doubled; longest answer {longest} ms"
+            "{saved} saved in their order, none lost; {unavailable} answers were 503; longest answer {longest} ms"
         )
     }
 }

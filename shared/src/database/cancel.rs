@@ -1,0 +1,83 @@
+//! Asking a server to end a statement (CancelRequest), and waiting until it
+//! has heard.
+//!
+//! The server hangs up when it has passed the request on. A client that hangs
+//! up first, as the driver does, takes it back where a pooler is in between:
+//! PgBouncer 1.18 forgets the request of a client that is gone. libpq waits too.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_postgres::CancelToken;
+use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
+
+use super::{Failure, Target, dial};
+
+/// Asks for the end of the statement that runs on the token's connection, on a
+/// connection of its own.
+pub(super) async fn request(target: &Target, token: &CancelToken) -> Result<(), Failure> {
+    let stream = dial::dial(target).await?;
+    Ok(token
+        .cancel_query_raw(stream, Connector(target.tls()))
+        .await?)
+}
+
+struct Connector(postgres_native_tls::TlsConnector);
+
+impl TlsConnect<TcpStream> for Connector {
+    type Stream = Stream;
+    type Error = native_tls::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, native_tls::Error>> + Send>>;
+
+    fn connect(self, stream: TcpStream) -> Self::Future {
+        Box::pin(async move { self.0.connect(stream).await.map(Stream) })
+    }
+}
+
+/// A TLS connection that is shut down by waiting for the server to do it.
+struct Stream(postgres_native_tls::TlsStream<TcpStream>);
+
+impl TlsStream for Stream {
+    fn channel_binding(&self) -> ChannelBinding {
+        self.0.channel_binding()
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut byte = [0];
+            let mut buffer = ReadBuf::new(&mut byte);
+            // However it ends, it has ended.
+            let read = ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
