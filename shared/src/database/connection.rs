@@ -19,9 +19,12 @@ const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 /// Neon suspends a database after five minutes without a statement.
 const MAX_IDLE: Duration = Duration::from_secs(4 * 60);
 
-/// Longest wait for the end of a statement that is called off: four round
-/// trips and the server's answer.
-pub(super) const CALL_OFF: Duration = Duration::from_secs(1);
+/// Longest wait until a server has heard that a statement is called off.
+const CALL_OFF: Duration = Duration::from_millis(800);
+
+/// Longest wait for the answer to a statement that was called off. A
+/// connection that died silently has none.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 pub(super) struct Connection {
     client: Client,
@@ -71,20 +74,20 @@ impl Connection {
         }
         // The request to end it may come late and meet another statement.
         self.last_used.store(0, Ordering::Relaxed);
-        let called_off = async {
-            cancel::request(target, &self.client.cancel_token()).await?;
-            Ok::<_, Failure>(answer.await)
+        let token = self.client.cancel_token();
+        let doubt = match timeout(CALL_OFF, cancel::request(target, &token)).await {
+            Ok(Ok(())) => None,
+            Ok(Err(failure)) => Some(failure),
+            Err(_) => Some(Failure::timed_out("calling it off", CALL_OFF)),
         };
-        match timeout(CALL_OFF, called_off).await {
-            // It was done after all.
-            Ok(Ok(Ok(rows))) => return Ok(rows),
-            Ok(Ok(Err(_))) => {}
-            Ok(Err(failure)) => tracing::warn!("a statement may still be at work: {failure}"),
-            Err(_) => {
-                tracing::warn!("a statement may still be at work: the server does not answer")
-            }
+        if let Some(doubt) = doubt {
+            tracing::warn!("a statement may still be at work: {doubt}");
         }
-        Err(Failure::timed_out("the statement", limit))
+        // It may have been done just before.
+        match timeout(LAST_WORDS, answer).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(_)) | Err(_) => Err(Failure::timed_out("the statement", limit)),
+        }
     }
 }
 

@@ -45,8 +45,8 @@ const CONNECT: Duration = Duration::from_secs(4);
 const STATEMENT: Duration = Duration::from_secs(2);
 
 /// Longest wait for an answer, with a second connection and a second attempt.
-/// Before it a key set may take 2 s, after it calling a statement off a second
-/// ([`connection::CALL_OFF`]): 9 s of the functions' 10.
+/// Before it a key set may take 2 s, after it calling a statement off 1 s: 9 s
+/// of the functions' 10.
 const ANSWER: Duration = Duration::from_secs(6);
 
 /// The database of an execution environment.
