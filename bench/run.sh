@@ -1,6 +1,6 @@
 #!/bin/sh
 # `make bench`: builds the artefacts, their peers and the floor, measures all of
-# them and writes bench/results. Ends by itself after about eight minutes; the
+# them and writes bench/results. Ends by itself after about six minutes; the
 # first time the builds come before that.
 #
 #   --quick   less than a minute, to see that everything works; the results

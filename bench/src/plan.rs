@@ -26,7 +26,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// What the results are made of: eight minutes.
+    /// What the results are made of: six minutes.
     pub(crate) fn full() -> Self {
         Self {
             quick: false,
