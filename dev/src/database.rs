@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use shared::database::Target;
+use shared::database::ConnectOptions;
 
 use crate::{
     Home, files,
@@ -45,16 +45,16 @@ pub(crate) async fn start(home: &Home, node_modules: &Path, mark: &Mark) -> anyh
 /// If a migration of the local database fails.
 pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     let url = settings.get("DATABASE_URL").context("no database")?;
-    let target =
-        Target::parse(url, settings.get("PGSSLROOTCERT")).map_err(|error| anyhow!(error))?;
+    let options = ConnectOptions::parse(url, settings.get("PGSSLROOTCERT"))
+        .map_err(|error| anyhow!(error))?;
     if settings.local_database {
-        let applied = migrations::apply(&target).await?;
+        let applied = migrations::apply(&options).await?;
         if !applied.is_empty() {
             say::progress(format_args!("applied {}", applied.join(", ")));
         }
         return Ok(());
     }
-    match migrations::missing(&target).await {
+    match migrations::missing(&options).await {
         Ok(missing) if missing.is_empty() => {}
         Ok(missing) => say::progress(format_args!(
             "the database of .env lacks {}: run make migrate",

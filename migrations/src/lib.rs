@@ -6,7 +6,7 @@ mod embedded {
 
 use anyhow::{Context, Result};
 use refinery::Migration;
-use shared::database::Target;
+use shared::database::{ConnectOptions, connect};
 use tokio_postgres::Client;
 
 /// Key of the advisory lock that lets one person migrate at a time: the bytes
@@ -22,9 +22,8 @@ const LOCK: i64 = i64::from_be_bytes(*b"quotemig");
 /// # Errors
 /// The database cannot be reached, or a migration failed or was changed after
 /// it had been applied.
-pub async fn apply(target: &Target) -> Result<Vec<String>> {
-    let (mut client, driver) = target
-        .connect()
+pub async fn apply(options: &ConnectOptions) -> Result<Vec<String>> {
+    let (mut client, driver) = connect(options)
         .await
         .context("the database does not answer")?;
     // Held by the connection: it ends with it, however that ends.
@@ -47,9 +46,8 @@ pub async fn apply(target: &Target) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// The database cannot be reached.
-pub async fn missing(target: &Target) -> Result<Vec<String>> {
-    let (client, _driver) = target
-        .connect()
+pub async fn missing(options: &ConnectOptions) -> Result<Vec<String>> {
+    let (client, _driver) = connect(options)
         .await
         .context("the database does not answer")?;
     let applied = applied_versions(&client).await?;

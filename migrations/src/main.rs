@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use shared::config::{from_env, migration_database};
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match migrate().await {
@@ -15,7 +17,7 @@ async fn main() -> ExitCode {
 }
 
 async fn migrate() -> anyhow::Result<Vec<String>> {
-    migrations::apply(&shared::config::migration_database()?).await
+    migrations::apply(&migration_database(&from_env)?).await
 }
 
 #[expect(clippy::print_stdout, reason = "a command-line tool")]

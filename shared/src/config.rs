@@ -3,55 +3,60 @@
 //! Everything is read and checked at the start. A value that is missing or
 //! malformed stops it with one line that names the variable and what it should
 //! look like; the value itself is never printed, because it may be a secret.
+//!
+//! Parsing is a pure function of a [`Lookup`]: [`Config::parse`] for what all
+//! functions need, [`PageConfig::parse`] for what only the page needs.
 
-use url::{Host, Url};
+use std::ffi::OsString;
 
-use crate::clerk::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, Key, PublishableKey};
-use crate::database::Target;
+use clerk_auth::{
+    AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, JwksCache, KeySource, Origin, PublicKeys,
+    PublishableKey, parse_secure_url,
+};
 
-/// What the four functions need to know.
+use crate::database::ConnectOptions;
+
+/// The value of a variable; `None` when it is not set.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The environment of this process.
+#[must_use]
+pub fn from_env(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// What every function needs to know.
 ///
 /// No `Debug`: it holds the database password.
 pub struct Config {
     /// The Clerk instance and what its tokens must say.
     pub clerk: Instance,
-    /// The instance's public key; `None`: its key set is fetched.
-    pub jwt_key: Option<Key>,
-    /// Where signed-out visitors go; default: the instance's account portal.
-    pub sign_in_url: String,
+    /// The instance's public keys, or its key set.
+    pub keys: KeySource,
     /// Origin that browsers see; `None`: the domain name of each request.
-    pub public_origin: Option<String>,
+    pub public_origin: Option<Origin>,
     /// The database.
-    pub database: Target,
+    pub database: ConnectOptions,
+}
+
+/// What only render-page needs to know.
+pub struct PageConfig {
+    /// Where signed-out users go; default: the instance's account portal.
+    pub sign_in_url: String,
 }
 
 /// How to log, as Lambda's advanced logging controls say it.
-pub struct LogSettings {
+pub struct LogConfig {
     /// Lines of JSON (`AWS_LAMBDA_LOG_FORMAT`).
     pub json: bool,
     /// The finest level to log (`AWS_LAMBDA_LOG_LEVEL`; default: info).
     pub level: tracing::Level,
 }
 
-impl LogSettings {
-    /// Reads the environment. What Lambda does not say, or says in another
-    /// way, has its default: a log is no reason not to start.
-    #[must_use]
-    pub fn from_env() -> Self {
-        let read = |name| std::env::var(name).unwrap_or_default();
-        Self {
-            json: read("AWS_LAMBDA_LOG_FORMAT").eq_ignore_ascii_case("json"),
-            level: read("AWS_LAMBDA_LOG_LEVEL")
-                .parse()
-                .unwrap_or(tracing::Level::INFO),
-        }
-    }
-}
-
 /// A variable that is missing or malformed. Its value is not kept.
 #[derive(Debug, thiserror::Error)]
 #[error("{name} {problem}; it should be {expected}")]
-pub struct Invalid {
+pub struct ConfigError {
     name: &'static str,
     problem: String,
     expected: &'static str,
@@ -67,13 +72,21 @@ const DATABASE_URL: Variable = Variable {
     name: "DATABASE_URL",
     expected: "a Postgres URL such as postgresql://user:password@host/database?sslmode=require",
 };
+const MIGRATION_DATABASE_URL: Variable = Variable {
+    name: "MIGRATION_DATABASE_URL",
+    ..DATABASE_URL
+};
+const PGSSLROOTCERT: Variable = Variable {
+    name: "PGSSLROOTCERT",
+    expected: "a PEM file with the roots to trust, or system",
+};
 const PUBLISHABLE_KEY: Variable = Variable {
     name: "CLERK_PUBLISHABLE_KEY",
     expected: "pk_test_… or pk_live_… from the API keys page of Clerk's dashboard",
 };
 const JWT_KEY: Variable = Variable {
     name: "CLERK_JWT_KEY",
-    expected: "the instance's PEM public key (RSA, 2048 bits or more; literal \\n is fine)",
+    expected: "the instance's PEM public key (RSA, 2048 bits or more; literal \\n is fine; several while rotating)",
 };
 const AUTHORIZED_PARTIES: Variable = Variable {
     name: "CLERK_AUTHORIZED_PARTIES",
@@ -97,62 +110,121 @@ const PUBLIC_ORIGIN: Variable = Variable {
 };
 
 impl Variable {
-    fn invalid(&self, problem: impl Into<String>) -> Invalid {
-        Invalid {
+    fn error(&self, problem: impl Into<String>) -> ConfigError {
+        ConfigError {
             name: self.name,
             problem: problem.into(),
             expected: self.expected,
         }
     }
 
-    /// The value; `None` when unset or empty.
-    fn read(&self) -> Result<Option<String>, Invalid> {
-        match std::env::var(self.name) {
-            Ok(value) if value.trim().is_empty() => Ok(None),
-            Ok(value) => Ok(Some(value)),
-            Err(std::env::VarError::NotPresent) => Ok(None),
-            Err(std::env::VarError::NotUnicode(_)) => Err(self.invalid("is not UTF-8")),
-        }
+    /// The value without blanks and line breaks around it; `None` when unset or
+    /// empty.
+    fn read(&self, lookup: Lookup<'_>) -> Result<Option<String>, ConfigError> {
+        let Some(value) = lookup(self.name) else {
+            return Ok(None);
+        };
+        let value = value
+            .into_string()
+            .map_err(|_| self.error("is not UTF-8"))?;
+        let value = value.trim();
+        Ok((!value.is_empty()).then(|| value.to_owned()))
     }
 
-    fn required(&self) -> Result<String, Invalid> {
-        self.read()?.ok_or_else(|| self.invalid("is not set"))
+    fn read_required(&self, lookup: Lookup<'_>) -> Result<String, ConfigError> {
+        self.read(lookup)?.ok_or_else(|| self.error("is not set"))
     }
 
     /// An optional value, parsed; a value that does not parse is malformed.
-    fn parsed<T>(&self, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Invalid> {
-        self.read()?
-            .map(|value| parse(&value).ok_or_else(|| self.invalid("is malformed")))
+    fn parse<T>(
+        &self,
+        lookup: Lookup<'_>,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.read(lookup)?
+            .map(|value| parse(&value).ok_or_else(|| self.error("is malformed")))
             .transpose()
     }
 }
 
 impl Config {
-    /// Reads the environment.
+    /// Reads the environment of this process.
     ///
     /// # Errors
     /// The first variable that is missing or malformed.
-    pub fn from_env() -> Result<Self, Invalid> {
-        let public_origin = PUBLIC_ORIGIN.parsed(origin)?;
-        let publishable_key = publishable_key(public_origin.as_deref())?;
-        let issuer = ISSUER.parsed(issuer)?;
-        let parties = AUTHORIZED_PARTIES.parsed(origins)?;
-        let sign_in_url = SIGN_IN_URL.parsed(secure_url)?;
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::parse(&from_env)
+    }
+
+    /// Reads the variables that every function needs.
+    ///
+    /// # Errors
+    /// The first variable that is missing or malformed.
+    pub fn parse(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        let public_origin = PUBLIC_ORIGIN.parse(lookup, Origin::parse)?;
+        let publishable_key = publishable_key(lookup, public_origin.as_ref())?;
+        let issuer = ISSUER.parse(lookup, issuer)?;
+        let parties = AUTHORIZED_PARTIES.parse(lookup, parties)?;
         Ok(Self {
-            sign_in_url: sign_in_url
-                .unwrap_or_else(|| format!("{}/sign-in", publishable_key.accounts_origin())),
             clerk: Instance {
                 issuer: Some(issuer.unwrap_or_else(|| publishable_key.frontend_api())),
                 publishable_key,
-                proxy_url: PROXY_URL.parsed(base_url)?,
+                proxy_url: PROXY_URL.parse(lookup, base_url)?,
                 authorized_parties: parties
                     .map_or(AuthorizedParties::PublicOrigin, AuthorizedParties::Listed),
                 clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
             },
-            jwt_key: JWT_KEY.parsed(Key::from_pem)?,
+            keys: JWT_KEY
+                .parse(lookup, PublicKeys::from_pem)?
+                .map_or_else(|| KeySource::Jwks(JwksCache::default()), KeySource::Fixed),
             public_origin,
-            database: database("DATABASE_URL")?,
+            database: database(&DATABASE_URL, lookup)?,
         })
+    }
+}
+
+impl PageConfig {
+    /// Reads the variables that only render-page needs.
+    ///
+    /// # Errors
+    /// The variable that is malformed, or a sign-in page that is this page: it
+    /// would redirect to itself without end.
+    pub fn parse(lookup: Lookup<'_>, config: &Config) -> Result<Self, ConfigError> {
+        let configured = SIGN_IN_URL.parse(lookup, secure_url)?;
+        let sign_in_url = configured.unwrap_or_else(|| {
+            let portal = config.clerk.publishable_key.accounts_origin();
+            format!("{portal}/sign-in")
+        });
+        if let Some(origin) = config
+            .public_origin
+            .as_ref()
+            .filter(|origin| origin.contains(&sign_in_url))
+        {
+            let proxy = config.clerk.frontend_api(origin.as_str()) + "/";
+            if !sign_in_url.starts_with(&proxy) {
+                let problem = "is a page of this application, which redirects to it without end";
+                return Err(SIGN_IN_URL.error(problem));
+            }
+        }
+        Ok(Self { sign_in_url })
+    }
+}
+
+impl LogConfig {
+    /// Reads the variables about logging. What Lambda does not say, or says in
+    /// another way, has its default: a log is no reason not to start.
+    #[must_use]
+    pub fn parse(lookup: Lookup<'_>) -> Self {
+        let read = |name| {
+            let value = lookup(name).unwrap_or_default();
+            value.to_string_lossy().trim().to_owned()
+        };
+        Self {
+            json: read("AWS_LAMBDA_LOG_FORMAT").eq_ignore_ascii_case("json"),
+            level: read("AWS_LAMBDA_LOG_LEVEL")
+                .parse()
+                .unwrap_or(tracing::Level::INFO),
+        }
     }
 }
 
@@ -160,72 +232,59 @@ impl Config {
 ///
 /// # Errors
 /// The variable that is missing or malformed.
-pub fn migration_database() -> Result<Target, Invalid> {
-    let owner = std::env::var_os("MIGRATION_DATABASE_URL").is_some_and(|url| !url.is_empty());
-    database(if owner {
-        "MIGRATION_DATABASE_URL"
-    } else {
-        "DATABASE_URL"
-    })
+pub fn migration_database(lookup: Lookup<'_>) -> Result<ConnectOptions, ConfigError> {
+    match MIGRATION_DATABASE_URL.read(lookup)? {
+        Some(_) => database(&MIGRATION_DATABASE_URL, lookup),
+        None => database(&DATABASE_URL, lookup),
+    }
 }
 
-fn database(name: &'static str) -> Result<Target, Invalid> {
-    let variable = Variable {
-        name,
-        ..DATABASE_URL
-    };
-    let url = variable.required()?;
-    let roots = std::env::var("PGSSLROOTCERT")
-        .ok()
-        .filter(|path| !path.is_empty());
-    Target::parse(&url, roots.as_deref()).map_err(|problem| variable.invalid(problem))
+fn database(variable: &Variable, lookup: Lookup<'_>) -> Result<ConnectOptions, ConfigError> {
+    let url = variable.read_required(lookup)?;
+    let roots = PGSSLROOTCERT.read(lookup)?;
+    ConnectOptions::parse(&url, roots.as_deref()).map_err(|problem| variable.error(problem))
 }
 
-fn publishable_key(public_origin: Option<&str>) -> Result<PublishableKey, Invalid> {
-    let key = PublishableKey::parse(&PUBLISHABLE_KEY.required()?)
-        .ok_or_else(|| PUBLISHABLE_KEY.invalid("is malformed"))?;
-    if key.is_cleartext() && public_origin.is_none_or(|origin| origin.starts_with("https://")) {
-        return Err(PUBLISHABLE_KEY.invalid("names an http host, which only loopback may use"));
+fn publishable_key(
+    lookup: Lookup<'_>,
+    public_origin: Option<&Origin>,
+) -> Result<PublishableKey, ConfigError> {
+    let key = PublishableKey::parse(&PUBLISHABLE_KEY.read_required(lookup)?)
+        .ok_or_else(|| PUBLISHABLE_KEY.error("is malformed"))?;
+    if key.is_cleartext() && public_origin.is_none_or(Origin::is_secure) {
+        return Err(PUBLISHABLE_KEY.error("names an http host, which only loopback may use"));
     }
     Ok(key)
 }
 
-/// An https URL, or an http one on loopback, without user, query and fragment.
-fn secure(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let allowed = match url.scheme() {
-        "https" => url.host().is_some(),
-        "http" => url.host().is_some_and(|host| is_loopback(&host)),
-        _ => false,
+/// Origins of the web, and those of applications: `capacitor://localhost`,
+/// `tauri://localhost`, `chrome-extension://<id>`.
+fn parties(text: &str) -> Option<Vec<String>> {
+    let is_of_an_application = |party: &str| {
+        party.split_once("://").is_some_and(|(scheme, host)| {
+            let mut scheme_bytes = scheme.bytes();
+            scheme_bytes.next().is_some_and(|b| b.is_ascii_lowercase())
+                && scheme_bytes.all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+                && !["http", "https"].contains(&scheme)
+                && !host.is_empty()
+                && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
+        })
     };
-    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    (allowed && plain).then_some(url)
-}
-
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
-        Host::Ipv4(ip) => ip.is_loopback(),
-        Host::Ipv6(ip) => ip.is_loopback(),
-    }
-}
-
-fn origin(text: &str) -> Option<String> {
-    // An exact comparison: browsers send origins without a slash, in lower
-    // case and without the default port, and `azp` is compared as text.
-    (secure(text)?.origin().ascii_serialization() == text).then(|| text.to_owned())
-}
-
-fn origins(text: &str) -> Option<Vec<String>> {
-    text.split(',').map(|part| origin(part.trim())).collect()
+    text.split(',')
+        .map(|party| {
+            let party = party.trim();
+            let valid = Origin::parse(party).is_some() || is_of_an_application(party);
+            valid.then(|| party.to_owned())
+        })
+        .collect()
 }
 
 fn secure_url(text: &str) -> Option<String> {
-    secure(text).map(|_| text.to_owned())
+    parse_secure_url(text).map(|_| text.to_owned())
 }
 
 fn base_url(text: &str) -> Option<String> {
-    let url = secure(text)?;
+    let url = parse_secure_url(text)?;
     url.query()
         .is_none()
         .then(|| text.trim_end_matches('/').to_owned())
@@ -239,42 +298,257 @@ fn issuer(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_origin_is_written_as_browsers_write_it() {
-        for good in [
-            "https://quotes.example.com",
-            "http://localhost:9000",
-            "http://127.0.0.1:1",
-        ] {
-            assert_eq!(origin(good).as_deref(), Some(good));
-        }
-        for bad in [
-            "https://quotes.example.com/",
-            "https://Quotes.example.com",
-            "https://quotes.example.com:443",
-            "http://quotes.example.com",
-            "https://user@quotes.example.com",
-            "quotes.example.com",
-            "null",
-        ] {
-            assert_eq!(origin(bad), None, "{bad}");
+    const REQUIRED: [(&str, &str); 2] = [
+        (
+            "DATABASE_URL",
+            "postgres://app:hunter2@localhost/quotes?sslmode=require",
+        ),
+        ("CLERK_PUBLISHABLE_KEY", "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"),
+    ];
+
+    /// A lookup of the required variables and these; the last one of a name counts.
+    fn variables(more: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
+        let all: Vec<(String, OsString)> = REQUIRED
+            .iter()
+            .chain(more)
+            .map(|(name, value)| ((*name).to_owned(), value.into()))
+            .collect();
+        move |name| {
+            let mut all = all.iter().rev();
+            all.find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
         }
     }
 
+    fn parse(more: &[(&str, &str)]) -> Result<(Config, PageConfig), ConfigError> {
+        let lookup = variables(more);
+        let config = Config::parse(&lookup)?;
+        let page = PageConfig::parse(&lookup, &config)?;
+        Ok((config, page))
+    }
+
+    /// The line that these variables stop the start with.
+    fn refusal(more: &[(&str, &str)]) -> String {
+        parse(more)
+            .err()
+            .map_or_else(String::new, |error| error.to_string())
+    }
+
     #[test]
-    fn a_proxy_url_is_a_base() {
+    fn what_is_required_is_enough() {
+        let (config, page) = parse(&[]).ok().unwrap();
         assert_eq!(
-            base_url("https://a.example/x/").as_deref(),
-            Some("https://a.example/x")
+            config.clerk.issuer.as_deref(),
+            Some("https://clerk.example.com")
         );
-        assert_eq!(base_url("https://a.example/x?y"), None);
-        assert_eq!(base_url("http://a.example/x"), None);
+        assert_eq!(page.sign_in_url, "https://accounts.example.com/sign-in");
+        assert!(matches!(config.keys, KeySource::Jwks(_)));
+        assert_eq!(config.public_origin, None);
     }
 
     #[test]
-    fn a_message_names_the_variable_and_not_its_value() {
-        let message = PUBLISHABLE_KEY.invalid("is malformed").to_string();
-        assert!(message.starts_with("CLERK_PUBLISHABLE_KEY is malformed; it should be pk_test_"));
-        assert!(!message.contains('\n'));
+    fn the_one_line_says_what_is_wrong() {
+        for (name, value, line) in [
+            (
+                "DATABASE_URL",
+                "",
+                "DATABASE_URL is not set; it should be a Postgres URL",
+            ),
+            ("DATABASE_URL", "  \n", "DATABASE_URL is not set"),
+            (
+                "DATABASE_URL",
+                "mysql://a:hunter2@h/db",
+                "DATABASE_URL does not begin with postgres://",
+            ),
+            (
+                "DATABASE_URL",
+                "postgres://app@h/db",
+                "DATABASE_URL has no password",
+            ),
+            (
+                "DATABASE_URL",
+                "postgres://app:@h/db",
+                "DATABASE_URL has no password",
+            ),
+            (
+                "DATABASE_URL",
+                "postgres://app:p@ss?hunter&two@h/db",
+                "DATABASE_URL has more than one @; write the one in the password as %40",
+            ),
+            (
+                "CLERK_PUBLISHABLE_KEY",
+                "",
+                "CLERK_PUBLISHABLE_KEY is not set",
+            ),
+            // The hosts `..` and `clerk.example.com:+80`.
+            (
+                "CLERK_PUBLISHABLE_KEY",
+                "pk_live_Li4k",
+                "CLERK_PUBLISHABLE_KEY is malformed",
+            ),
+            (
+                "CLERK_PUBLISHABLE_KEY",
+                "pk_live_Y2xlcmsuZXhhbXBsZS5jb206KzgwJA==",
+                "CLERK_PUBLISHABLE_KEY is malformed",
+            ),
+            (
+                "CLERK_JWT_KEY",
+                "not a key",
+                "CLERK_JWT_KEY is malformed; it should be the instance's PEM",
+            ),
+            (
+                "CLERK_AUTHORIZED_PARTIES",
+                "a.example.com",
+                "CLERK_AUTHORIZED_PARTIES is malformed",
+            ),
+            (
+                "CLERK_AUTHORIZED_PARTIES",
+                "capacitor://",
+                "CLERK_AUTHORIZED_PARTIES is malformed",
+            ),
+            (
+                "CLERK_AUTHORIZED_PARTIES",
+                "tauri://localhost/",
+                "CLERK_AUTHORIZED_PARTIES is malformed",
+            ),
+            (
+                "CLERK_ISSUER",
+                "https://clerk example.com",
+                "CLERK_ISSUER is malformed",
+            ),
+            (
+                "CLERK_PROXY_URL",
+                "https://a.example/x?y",
+                "CLERK_PROXY_URL is malformed",
+            ),
+            (
+                "CLERK_PROXY_URL",
+                "http://a.example/x",
+                "CLERK_PROXY_URL is malformed",
+            ),
+            (
+                "CLERK_SIGN_IN_URL",
+                "https://a.example/sign\nin",
+                "CLERK_SIGN_IN_URL is malformed",
+            ),
+            (
+                "CLERK_SIGN_IN_URL",
+                "https://a.example/é",
+                "CLERK_SIGN_IN_URL is malformed",
+            ),
+            (
+                "PUBLIC_ORIGIN",
+                "https://quotes.example.com/",
+                "PUBLIC_ORIGIN is malformed",
+            ),
+            (
+                "PUBLIC_ORIGIN",
+                "http://quotes.example.com",
+                "PUBLIC_ORIGIN is malformed",
+            ),
+        ] {
+            let refusal = refusal(&[(name, value)]);
+            assert!(refusal.starts_with(line), "{value:?}: {refusal}");
+            assert!(!refusal.contains('\n'), "{refusal}");
+            for piece in ["hunter", "two@"] {
+                assert!(!refusal.contains(piece), "{refusal}");
+            }
+        }
+    }
+
+    #[test]
+    fn blanks_and_line_breaks_around_every_value_go() {
+        let (config, page) = parse(&[
+            ("CLERK_SIGN_IN_URL", " https://a.example/sign-in\n"),
+            ("PUBLIC_ORIGIN", "\thttps://quotes.example.com\r\n"),
+            (
+                "CLERK_PUBLISHABLE_KEY",
+                "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k\n",
+            ),
+            (
+                "DATABASE_URL",
+                " postgres://app:hunter2@localhost/quotes \n",
+            ),
+            ("PGSSLROOTCERT", " system\n"),
+        ])
+        .ok()
+        .unwrap();
+        assert_eq!(page.sign_in_url, "https://a.example/sign-in");
+        assert_eq!(
+            config.public_origin,
+            Origin::parse("https://quotes.example.com")
+        );
+        let log = LogConfig::parse(&variables(&[
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON\n"),
+            ("AWS_LAMBDA_LOG_LEVEL", " WARN "),
+        ]));
+        assert!(log.json && log.level == tracing::Level::WARN);
+        assert!(!LogConfig::parse(&variables(&[])).json);
+    }
+
+    #[test]
+    fn parties_of_applications_are_text_to_compare() {
+        let parties = "https://quotes.example.com, capacitor://localhost,tauri://localhost,\
+                       chrome-extension://abcdefghijklmnop";
+        let (config, _) = parse(&[("CLERK_AUTHORIZED_PARTIES", parties)])
+            .ok()
+            .unwrap();
+        let AuthorizedParties::Listed(listed) = config.clerk.authorized_parties else {
+            panic!("listed");
+        };
+        assert_eq!(listed.len(), 4);
+        assert_eq!(listed[1], "capacitor://localhost");
+    }
+
+    #[test]
+    fn a_sign_in_page_is_not_this_page() {
+        let own = ("PUBLIC_ORIGIN", "https://quotes.example.com");
+        let line = "CLERK_SIGN_IN_URL is a page of this application";
+        for url in [
+            "https://quotes.example.com/",
+            "https://quotes.example.com/sign-in",
+            "https://quotes.example.com/__clerk-else/sign-in",
+        ] {
+            let proxy = ("CLERK_PROXY_URL", "https://quotes.example.com/__clerk");
+            for more in [
+                &[own, ("CLERK_SIGN_IN_URL", url)][..],
+                &[own, proxy, ("CLERK_SIGN_IN_URL", url)],
+            ] {
+                assert!(refusal(more).starts_with(line), "{url}: {}", refusal(more));
+            }
+        }
+        let behind_proxy = [
+            own,
+            ("CLERK_PROXY_URL", "https://quotes.example.com/__clerk"),
+            (
+                "CLERK_SIGN_IN_URL",
+                "https://quotes.example.com/__clerk/sign-in",
+            ),
+        ];
+        assert_eq!(refusal(&behind_proxy), "");
+    }
+
+    #[test]
+    fn what_only_the_page_needs_is_no_error_elsewhere() {
+        let lookup = variables(&[("CLERK_SIGN_IN_URL", "nonsense")]);
+        assert!(Config::parse(&lookup).is_ok());
+    }
+
+    #[test]
+    fn migrations_run_on_the_owners_url_where_there_is_one() {
+        let broken = variables(&[("MIGRATION_DATABASE_URL", "nonsense")]);
+        let error = migration_database(&broken).err().unwrap().to_string();
+        assert!(error.starts_with("MIGRATION_DATABASE_URL does not begin"));
+        assert!(migration_database(&variables(&[])).is_ok());
+        assert!(migration_database(&variables(&[("MIGRATION_DATABASE_URL", " ")])).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_not_utf_8_is_named() {
+        use std::os::unix::ffi::OsStringExt;
+        let lookup = |_: &str| Some(OsString::from_vec(b"\xff".to_vec()));
+        let error = Config::parse(&lookup).err().unwrap().to_string();
+        assert!(error.contains("is not UTF-8"), "{error}");
     }
 }

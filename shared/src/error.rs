@@ -1,94 +1,300 @@
-//! Why a request could not be answered, and the status that says so.
+//! Why a request could not be answered, and everything that is said about it.
 
-use lambda_http::http::StatusCode;
+use clerk_auth::{KeySetUnavailable, Reason};
+use http::StatusCode;
 
-use crate::clerk::{KeySetUnavailable, Reason};
-use crate::database::Failure;
-use crate::quote::Refusal;
+use crate::database::DatabaseError;
+use crate::quote::MessageError;
 
 /// Why a request could not be answered.
 ///
 /// `Display` is what the client may read; the source is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request is not one that can be read; the text says what is wrong.
+    /// The request cannot be read; the text says what is wrong.
     #[error("{0}")]
     Unreadable(&'static str),
     /// Nobody is signed in, or nobody who can be believed.
-    #[error("not signed in")]
+    #[error("{}", self.kind().detail)]
     Unauthorized {
         /// Clerk's reason.
         reason: Reason,
         /// Whether a token came in the `Authorization` header.
         by_header: bool,
     },
-    /// A change by cookie that was not sent by a page of ours.
-    #[error("refused: the request was sent by a page of another site")]
+    /// A change by cookie that was not sent by a page of this application.
+    #[error("{}", self.kind().detail)]
     CrossSite,
     /// The user has no quote.
-    #[error("no quote is saved")]
+    #[error("{}", self.kind().detail)]
     NoQuote,
     /// Nothing is at this path.
-    #[error("nothing is here")]
+    #[error("{}", self.kind().detail)]
     NotFound,
     /// The path exists, for the methods named.
-    #[error("this method is not allowed here")]
+    #[error("{}", self.kind().detail)]
     MethodNotAllowed {
         /// Value of the `Allow` header.
         allow: &'static str,
     },
     /// The body is larger than any message can be.
-    #[error("the body is too large: a quote has at most 500 characters")]
+    #[error("{}", self.kind().detail)]
     TooLarge,
     /// The body is of a type that is not read here.
-    #[error("send {expected}")]
+    #[error("Send {expected}.")]
     UnsupportedMediaType {
         /// The type that is.
         expected: &'static str,
     },
+    /// The message in a form is not UTF-8.
+    #[error("{}", self.kind().detail)]
+    NotText,
     /// The message breaks a rule.
-    #[error("{0}")]
-    Refused(#[from] Refusal),
+    #[error("{}", self.kind().detail)]
+    Message(MessageError),
     /// Nothing is known of Clerk's keys, so nobody can be verified.
-    #[error("the sign-in service cannot be reached; try again in a moment")]
+    #[error("{}", self.kind().detail)]
     KeySetUnavailable(#[from] KeySetUnavailable),
-    /// Postgres did not answer in time.
-    #[error("the database cannot be reached; try again in a moment")]
-    DatabaseUnavailable(#[source] Failure),
-    /// Something of ours is broken.
-    #[error("something broke on our side")]
+    /// Postgres did not answer in time, refused the connection, or could not
+    /// carry out a statement.
+    #[error("{}", self.kind().detail)]
+    Database(#[from] DatabaseError),
+    /// A fault of this application.
+    #[error("{}", self.kind().detail)]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Seconds after which a client should try again what was unavailable.
-pub const RETRY_AFTER_SECS: u32 = 2;
-
-impl Error {
+/// Everything that is said about one kind of error: a row of the table below.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ErrorKind {
+    /// A stable name: `code` of problem details, in the log and in the flash
+    /// cookie.
+    pub code: &'static str,
     /// The HTTP status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        match self {
-            Self::Unreadable(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
-            Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::NoQuote | Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::KeySetUnavailable(_) | Self::DatabaseUnavailable(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+    pub status: u16,
+    /// A sentence for the sender of the request: `detail` of problem details, and
+    /// the text beside the form.
+    pub detail: &'static str,
+    /// The heading of a page that shows the error.
+    pub title: &'static str,
+    /// What the user can do, below it.
+    pub hint: &'static str,
+    /// Seconds after which the same request may succeed, where waiting helps.
+    pub retry_after_secs: Option<u32>,
+}
+
+const RETRY_AFTER_SECS: u32 = 2;
+
+/// The table; [`Error::kind`] finds the row of an error.
+static KINDS: [ErrorKind; 16] = [
+    row("unreadable", 400, "The request cannot be read."),
+    row(
+        "not-signed-in",
+        401,
+        "Not signed in, or the session had expired.",
+    )
+    .on_page(
+        "You are signed in, but not for this page",
+        "You are signed in again now: please repeat it.",
+    ),
+    row(
+        "cross-site",
+        403,
+        "Refused: a page of another site sent the request.",
+    ),
+    row("no-quote", 404, "No quote is saved."),
+    row("not-found", 404, "Nothing is here.")
+        .on_page("Nothing is here", "The address leads nowhere."),
+    row(
+        "method-not-allowed",
+        405,
+        "This method is not allowed here.",
+    )
+    .on_page("That does not work here", "This page can only be read."),
+    row("body-too-large", 413, TOO_LONG),
+    row(
+        "unsupported-media-type",
+        415,
+        "The body is of a type that is not read here.",
+    ),
+    row("message-not-text", 400, NOT_SHOWABLE),
+    row(
+        "message-empty",
+        422,
+        "Write something first: the quote is empty.",
+    ),
+    row("message-too-long", 422, TOO_LONG),
+    row("message-control", 422, NOT_SHOWABLE),
+    row(
+        "jwks-unavailable",
+        503,
+        "The sign-in service cannot be reached. Try again in a moment.",
+    )
+    .on_page(
+        "The sign-in service cannot be reached",
+        "This page tries again by itself.",
+    )
+    .retry(),
+    row(
+        "database-down",
+        503,
+        "The database could not be reached, so nothing was changed. Try again in a moment.",
+    )
+    .on_page(
+        "The database is waking up",
+        "It sleeps when nobody needs it. This page tries again by itself.",
+    )
+    .retry(),
+    row(
+        "database-refused",
+        503,
+        "The database refuses the connection.",
+    )
+    .on_page(
+        "The database cannot be used",
+        "Waiting does not help. The operator of this site finds the reason in its log.",
+    ),
+    row(
+        "internal",
+        500,
+        "Something broke on our side. Try again in a moment.",
+    )
+    .on_page(
+        "Something broke on our side",
+        "It was logged with the number below. Please try again in a moment.",
+    ),
+];
+
+const TOO_LONG: &str = "Too long: a quote has at most 500 characters.";
+const NOT_SHOWABLE: &str = "The quote has a character that cannot be shown. Remove it.";
+
+/// A row whose error a page shows only when somebody made up the request.
+const fn row(code: &'static str, status: u16, detail: &'static str) -> ErrorKind {
+    ErrorKind {
+        code,
+        status,
+        detail,
+        title: "That request cannot be answered",
+        hint: "Go back and try again.",
+        retry_after_secs: None,
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Unavailable(_) | Failure::Unreachable(_) => Self::DatabaseUnavailable(failure),
-            Failure::Refused(_) => Self::Internal(failure.into()),
+impl From<MessageError> for Error {
+    fn from(error: MessageError) -> Self {
+        Self::Message(error)
+    }
+}
+
+impl ErrorKind {
+    const fn on_page(self, title: &'static str, hint: &'static str) -> Self {
+        Self {
+            title,
+            hint,
+            ..self
+        }
+    }
+
+    const fn retry(self) -> Self {
+        Self {
+            retry_after_secs: Some(RETRY_AFTER_SECS),
+            ..self
+        }
+    }
+
+    /// The row with this code, if there is one.
+    #[must_use]
+    pub fn with_code(code: &str) -> Option<&'static Self> {
+        KINDS.iter().find(|kind| kind.code == code)
+    }
+}
+
+impl Error {
+    /// A stable name, such as `message-too-long`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::Unauthorized { .. } => "not-signed-in",
+            Self::CrossSite => "cross-site",
+            Self::NoQuote => "no-quote",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed { .. } => "method-not-allowed",
+            Self::TooLarge => "body-too-large",
+            Self::UnsupportedMediaType { .. } => "unsupported-media-type",
+            Self::NotText => "message-not-text",
+            Self::Message(MessageError::Empty) => "message-empty",
+            Self::Message(MessageError::TooLong) => "message-too-long",
+            Self::Message(MessageError::ControlCharacter) => "message-control",
+            Self::KeySetUnavailable(_) => "jwks-unavailable",
+            Self::Database(DatabaseError::Unavailable(_)) => "database-down",
+            Self::Database(DatabaseError::Refused(_)) => "database-refused",
+            Self::Database(DatabaseError::Statement(_)) | Self::Internal(_) => "internal",
+        }
+    }
+
+    /// What is said about this kind of error.
+    #[must_use]
+    pub fn kind(&self) -> &'static ErrorKind {
+        // A test holds that every code has a row.
+        ErrorKind::with_code(self.code()).unwrap_or(&KINDS[KINDS.len() - 1])
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_error_has_a_row_of_its_own() {
+        let database = |error: fn(String) -> DatabaseError| Error::Database(error(String::new()));
+        let errors = [
+            Error::Unreadable("x"),
+            Error::Unauthorized {
+                reason: Reason::TokenInvalid,
+                by_header: false,
+            },
+            Error::CrossSite,
+            Error::NoQuote,
+            Error::NotFound,
+            Error::MethodNotAllowed { allow: "GET" },
+            Error::TooLarge,
+            Error::UnsupportedMediaType { expected: "x" },
+            Error::NotText,
+            Error::Message(MessageError::Empty),
+            Error::Message(MessageError::TooLong),
+            Error::Message(MessageError::ControlCharacter),
+            database(DatabaseError::Unavailable),
+            database(DatabaseError::Refused),
+            Error::Internal("x".into()),
+        ];
+        let codes: HashSet<_> = errors.iter().map(Error::code).collect();
+        assert_eq!(codes.len(), errors.len());
+        for error in &errors {
+            assert_eq!(error.kind().code, error.code());
+            assert!(!error.to_string().is_empty());
+        }
+        // The error that is left out is one that only clerk-auth makes.
+        assert!(ErrorKind::with_code("jwks-unavailable").is_some());
+        assert_eq!(KINDS.len(), errors.len() + 1);
+        let statement = database(DatabaseError::Statement);
+        assert_eq!(statement.code(), "internal");
+    }
+
+    #[test]
+    fn only_what_passes_by_itself_is_worth_waiting_for() {
+        for kind in &KINDS {
+            let passes = ["jwks-unavailable", "database-down"].contains(&kind.code);
+            assert_eq!(kind.retry_after_secs.is_some(), passes, "{}", kind.code);
+            assert!(StatusCode::from_u16(kind.status).is_ok());
         }
     }
 }

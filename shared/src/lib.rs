@@ -1,25 +1,38 @@
-//! What the four functions share.
+//! What all functions share.
 //!
 //! A request goes one way: event → authenticate → one statement → response.
 //!
+//! From the bottom, each module using only those above it:
+//!
 //! | module | concern |
 //! |---|---|
-//! | [`config`] | the only reader of the environment |
-//! | [`clerk`] | request authentication, as Clerk's own SDK does it |
 //! | [`database`] | one TLS connection, reopened when it has died |
+//! | [`config`] | the only reader of the environment |
+//! | `log` | lines on standard output |
 //! | [`quote`] | the quote and all the SQL there is |
-//! | [`http`] | events, bodies, responses and their headers |
-//! | [`error`] | why a request could not be answered |
-//! | [`serve`] | the Lambda loop around a handler |
+//! | [`error`] | why a request could not be answered, and what is said about it |
+//! | `request` | an event of the HTTP API as a request, and its body |
+//! | [`auth`] | the policy: who the user is, and the same-origin rule |
+//! | [`response`] | responses and their headers |
+//! | [`flash`] | the cookie that keeps what a form could not do |
+//! | `app` | the Lambda loop around a handler |
+//!
+//! Request authentication itself is the crate `clerk-auth`, in `clerk/`.
 
-pub mod clerk;
+mod app;
+pub mod auth;
 pub mod config;
 pub mod database;
 pub mod error;
-pub mod http;
+pub mod flash;
 mod log;
 pub mod quote;
-mod serve;
+mod request;
+pub mod response;
+#[cfg(test)]
+mod testing;
 
+pub use app::{App, serve, serve_with};
 pub use error::Error;
-pub use serve::{App, Failed, serve, serve_pages};
+pub use request::Request;
+pub use response::Response;

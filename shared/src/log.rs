@@ -3,19 +3,19 @@
 use tracing::Level;
 use tracing_subscriber::fmt;
 
-use crate::config::LogSettings;
+use crate::config::LogConfig;
 
 /// Begins to log.
 ///
 /// Nothing finer than [`Level::INFO`], whatever is asked for: below it the
 /// Lambda runtime and the driver write whole answers and statements.
-pub(crate) fn start(settings: &LogSettings) {
-    let level = settings.level.min(Level::INFO);
+pub(crate) fn start(config: &LogConfig) {
+    let level = config.level.min(Level::INFO);
     let lines = fmt()
         .with_max_level(level)
         .with_target(false)
         .without_time();
-    if settings.json {
+    if config.json {
         lines.json().init();
     } else {
         lines.with_ansi(false).init();

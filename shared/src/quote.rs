@@ -1,11 +1,11 @@
 //! The quote: what a message may be, and all the SQL there is.
 
+use clerk_auth::UserId;
 use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::clerk::UserId;
-use crate::database::{Database, Failure, Statement};
+use crate::database::{Database, DatabaseError, Statement};
 
 /// Longest message, in characters (Unicode scalar values).
 pub const MAX_CHARACTERS: usize = 500;
@@ -15,16 +15,13 @@ pub const MAX_CHARACTERS: usize = 500;
 pub struct Message(String);
 
 /// Why a text is no message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageError {
     /// Nothing is left after trimming.
-    #[error("write something first: the quote is empty")]
     Empty,
     /// Longer than [`MAX_CHARACTERS`].
-    #[error("too long: a quote has at most 500 characters")]
     TooLong,
     /// A control character other than a line break.
-    #[error("the quote has a character that cannot be shown; remove it")]
     ControlCharacter,
 }
 
@@ -33,25 +30,25 @@ impl Message {
     ///
     /// # Errors
     /// The first rule that the text breaks.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, MessageError> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(Refusal::Empty);
+            return Err(MessageError::Empty);
         }
         if text.chars().count() > MAX_CHARACTERS {
-            return Err(Refusal::TooLong);
+            return Err(MessageError::TooLong);
         }
-        // Postgres cannot hold NUL, and a terminal or a log obeys the others.
+        // Postgres cannot hold NUL; a terminal would act on the others.
         if text
             .chars()
             .any(|c| c.is_control() && !matches!(c, '\n' | '\r'))
         {
-            return Err(Refusal::ControlCharacter);
+            return Err(MessageError::ControlCharacter);
         }
         Ok(Self(text.to_owned()))
     }
 
-    /// The text.
+    /// The message, trimmed.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -62,7 +59,7 @@ impl Message {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Quote {
-    /// The text.
+    /// What was saved.
     pub message: String,
     /// When the text last changed: RFC 3339, UTC.
     pub saved_at: String,
@@ -79,7 +76,7 @@ pub struct Saved {
 
 /// `create_ts` as RFC 3339 in UTC. The original application's column has no
 /// time zone; `extract(epoch …)` reads such a time as UTC whatever the
-/// session's zone is, which behind a pooler is somebody else's choice.
+/// session's zone is, which behind a pooler another client may have set.
 macro_rules! saved_at {
     () => {
         r#"to_char(to_timestamp(extract(epoch FROM create_ts)) AT TIME ZONE 'UTC',
@@ -119,7 +116,7 @@ const DELETE: &str = "DELETE FROM user_messages WHERE user_id = $1";
 ///
 /// # Errors
 /// The database cannot be reached or refuses.
-pub async fn find(database: &Database, user: &UserId) -> Result<Option<Quote>, Failure> {
+pub async fn find(database: &Database, user: &UserId) -> Result<Option<Quote>, DatabaseError> {
     let parameters = [(&user.as_str() as _, Type::TEXT)];
     let rows = database
         .run(&Statement {
@@ -134,7 +131,11 @@ pub async fn find(database: &Database, user: &UserId) -> Result<Option<Quote>, F
 ///
 /// # Errors
 /// The database cannot be reached or refuses.
-pub async fn save(database: &Database, user: &UserId, message: &Message) -> Result<Saved, Failure> {
+pub async fn save(
+    database: &Database,
+    user: &UserId,
+    message: &Message,
+) -> Result<Saved, DatabaseError> {
     let parameters = [
         (&user.as_str() as _, Type::TEXT),
         (&message.as_str() as _, Type::TEXT),
@@ -147,7 +148,7 @@ pub async fn save(database: &Database, user: &UserId, message: &Message) -> Resu
         .await?;
     let row = rows
         .first()
-        .ok_or_else(|| Failure::Refused("nothing was saved".to_owned()))?;
+        .ok_or_else(|| DatabaseError::Statement("nothing was saved".to_owned()))?;
     Ok(Saved {
         quote: quote(row)?,
         created: row.try_get(2)?,
@@ -158,7 +159,7 @@ pub async fn save(database: &Database, user: &UserId, message: &Message) -> Resu
 ///
 /// # Errors
 /// The database cannot be reached or refuses.
-pub async fn delete(database: &Database, user: &UserId) -> Result<(), Failure> {
+pub async fn delete(database: &Database, user: &UserId) -> Result<(), DatabaseError> {
     let parameters = [(&user.as_str() as _, Type::TEXT)];
     database
         .run(&Statement {
@@ -169,7 +170,7 @@ pub async fn delete(database: &Database, user: &UserId) -> Result<(), Failure> {
     Ok(())
 }
 
-fn quote(row: &Row) -> Result<Quote, Failure> {
+fn quote(row: &Row) -> Result<Quote, DatabaseError> {
     Ok(Quote {
         message: row.try_get(0)?,
         saved_at: row.try_get(1)?,
@@ -191,8 +192,8 @@ mod tests {
     #[test]
     fn characters_are_counted_and_not_bytes() {
         assert!(Message::parse(&"😀".repeat(500)).is_ok());
-        assert_eq!(Message::parse(&"a".repeat(501)), Err(Refusal::TooLong));
-        assert_eq!(Message::parse(" \n\t "), Err(Refusal::Empty));
+        assert_eq!(Message::parse(&"a".repeat(501)), Err(MessageError::TooLong));
+        assert_eq!(Message::parse(" \n\t "), Err(MessageError::Empty));
     }
 
     #[test]
@@ -200,7 +201,7 @@ mod tests {
         for text in ["a\0b", "a\tb", "a\u{1b}[31mb", "a\u{85}b"] {
             assert_eq!(
                 Message::parse(text),
-                Err(Refusal::ControlCharacter),
+                Err(MessageError::ControlCharacter),
                 "{text:?}"
             );
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dev::postgres::Server;
-use shared::database::Target;
+use shared::database::{ConnectOptions, connect};
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
@@ -94,13 +94,13 @@ impl Database {
 
     /// Where it is, for the migrations.
     #[must_use]
-    pub fn target(&self) -> Target {
-        Target::parse(&self.url, None).ok().unwrap()
+    pub fn options(&self) -> ConnectOptions {
+        ConnectOptions::parse(&self.url, None).ok().unwrap()
     }
 
     /// Applies the migrations.
     pub async fn migrate(&self) {
-        migrations::apply(&self.target()).await.unwrap();
+        migrations::apply(&self.options()).await.unwrap();
     }
 
     /// The server's major version.
@@ -120,7 +120,7 @@ impl Database {
 
     /// A connection of the test's own.
     pub async fn client(&self) -> Client {
-        let (client, _driver) = self.target().connect().await.ok().unwrap();
+        let (client, _driver) = connect(&self.options()).await.ok().unwrap();
         client
     }
 }

@@ -2,16 +2,15 @@
 
 use std::process::ExitCode;
 
-use lambda_http::{Body, Request, Response};
-use shared::{App, Error, http, quote};
+use shared::{App, Error, Request, Response, quote, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     shared::serve(delete_quote).await
 }
 
-async fn delete_quote(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let user = app.clerk.user(request).await?;
+async fn delete_quote(app: &App, request: &Request) -> Result<Response, Error> {
+    let user = app.auth.user(request).await?;
     quote::delete(&app.database, &user).await?;
-    Ok(http::deleted(request))
+    Ok(response::deleted(request))
 }

@@ -2,18 +2,17 @@
 
 use std::process::ExitCode;
 
-use lambda_http::{Body, Request, Response};
-use shared::{App, Error, http, quote};
+use shared::{App, Error, Request, Response, quote, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     shared::serve(get_quote).await
 }
 
-async fn get_quote(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let user = app.clerk.user(request).await?;
+async fn get_quote(app: &App, request: &Request) -> Result<Response, Error> {
+    let user = app.auth.user(request).await?;
     let quote = quote::find(&app.database, &user)
         .await?
         .ok_or(Error::NoQuote)?;
-    Ok(http::found(&quote))
+    Ok(response::found(&quote))
 }

@@ -5,68 +5,54 @@ mod routes;
 
 use std::process::ExitCode;
 
-use lambda_http::http::StatusCode;
-use lambda_http::{Body, Request, Response};
-use shared::clerk::{Decision, Session, State};
-use shared::http::{draft, redirect, set_cookie};
-use shared::{App, Error, quote};
+use clerk_auth::Session;
+use http::StatusCode;
+use shared::auth::PageAccess;
+use shared::config::PageConfig;
+use shared::flash::{self, Flash};
+use shared::response::{empty, redirect, set_cookie};
+use shared::{Error, Request, Response, quote};
+
+type App = shared::App<PageConfig>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    shared::serve_pages(render_page, pages::error).await
+    shared::serve_with(PageConfig::parse, render_page, pages::error).await
 }
 
-async fn render_page(app: &App, request: &Request) -> Result<Response<Body>, Error> {
+async fn render_page(app: &App, request: &Request) -> Result<Response, Error> {
     routes::check(request)?;
-    let decision = app.clerk.decide(request).await?;
-    let mut response = answer(app, request, &decision).await?;
-    for cookie in decision
-        .set_cookie
-        .iter()
-        .chain(&app.clerk.ended_handshake(request))
-    {
-        set_cookie(&mut response, cookie);
+    let sign_in_url = &app.config.sign_in_url;
+    let decision = app.auth.decide_page(request, sign_in_url).await?;
+    let mut response = match decision.access {
+        PageAccess::SignedIn(session) => page(app, request, &session).await?,
+        PageAccess::Handshake => empty(StatusCode::TEMPORARY_REDIRECT),
+        PageAccess::SignIn(location) => redirect(StatusCode::TEMPORARY_REDIRECT, &location),
+        PageAccess::Explain(reason) => {
+            tracing::warn!(
+                reason = reason.as_str(),
+                "a session does not verify: check that the keys, the origin and the clock are right"
+            );
+            return Err(Error::Unauthorized {
+                reason,
+                by_header: false,
+            });
+        }
+        PageAccess::UnreadableHandshake => pages::switched_keys(),
+    };
+    for (name, value) in &decision.headers {
+        response.headers_mut().append(name, value.clone());
     }
     Ok(response)
 }
 
-async fn answer(
-    app: &App,
-    request: &Request,
-    decision: &Decision,
-) -> Result<Response<Body>, Error> {
-    if let Some(location) = &decision.location {
-        return Ok(pages::detour(decision, location));
-    }
-    match &decision.state {
-        State::SignedIn(session) => page(app, request, session).await,
-        State::SignedOut {
-            reason,
-            loop_stopped,
-        } if reason.is_unverifiable() || *loop_stopped => {
-            tracing::warn!(
-                "a session does not verify: {reason}; do the keys, the origin and the clock belong together?"
-            );
-            Err(Error::Unauthorized {
-                reason: *reason,
-                by_header: false,
-            })
-        }
-        State::SignedOut { .. } | State::Handshake(_) => {
-            let location = app.clerk.sign_in_location(&app.sign_in_url, request);
-            Ok(redirect(StatusCode::TEMPORARY_REDIRECT, &location))
-        }
-        State::UnreadableHandshake => Ok(pages::switched_keys()),
-    }
-}
-
-async fn page(app: &App, request: &Request, session: &Session) -> Result<Response<Body>, Error> {
+async fn page(app: &App, request: &Request, session: &Session) -> Result<Response, Error> {
     let quote = quote::find(&app.database, &session.user).await?;
-    let draft = draft::of(request);
-    let shown = draft.as_ref().filter(|draft| draft.is_for(&session.user));
+    let flash = Flash::read(request);
+    let shown = flash.as_ref().filter(|flash| flash.is_for(&session.user));
     let mut response = pages::quote(app, request, quote.as_ref(), shown)?;
-    if draft.is_some() {
-        set_cookie(&mut response, &draft::forget(request));
+    if flash.is_some() {
+        set_cookie(&mut response, &flash::clear(request));
     }
     Ok(response)
 }

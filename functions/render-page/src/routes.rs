@@ -1,15 +1,14 @@
 //! Which paths exist, for requests that no other route answered.
 
-use lambda_http::Request;
-use lambda_http::http::Method;
-use shared::Error;
+use http::Method;
+use shared::{Error, Request};
 
 /// Whether this is a request for the page.
 ///
 /// # Errors
 /// Nothing is at the path, or something that other methods are for.
 pub(crate) fn check(request: &Request) -> Result<(), Error> {
-    let allow = match request.uri().path() {
+    let allow = match request.path() {
         "/" if matches!(*request.method(), Method::GET | Method::HEAD) => return Ok(()),
         "/" => "GET, HEAD",
         "/api/quote" => "GET, HEAD, PUT, POST, DELETE",
@@ -19,7 +18,7 @@ pub(crate) fn check(request: &Request) -> Result<(), Error> {
     Err(Error::MethodNotAllowed { allow })
 }
 
-/// Whether a path is the API's, whose errors are problem details.
+/// Whether a path belongs to the API, whose errors are problem details.
 pub(crate) fn is_api(request: &Request) -> bool {
-    request.uri().path().starts_with("/api/")
+    request.path().starts_with("/api/")
 }

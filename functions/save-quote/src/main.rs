@@ -2,17 +2,16 @@
 
 use std::process::ExitCode;
 
-use lambda_http::{Body, Request, Response};
-use shared::{App, Error, http, quote};
+use shared::{App, Error, Request, Response, quote, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     shared::serve(save_quote).await
 }
 
-async fn save_quote(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let user = app.clerk.user(request).await?;
-    let message = http::message(request)?;
+async fn save_quote(app: &App, request: &Request) -> Result<Response, Error> {
+    let user = app.auth.user(request).await?;
+    let message = request.message()?;
     let saved = quote::save(&app.database, &user, &message).await?;
-    Ok(http::saved(request, &saved))
+    Ok(response::saved(request, &saved))
 }

@@ -14,14 +14,19 @@ use tokio::net::TcpStream;
 use tokio_postgres::CancelToken;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
-use super::{Failure, Target, dial};
+use super::connect::connect_tcp;
+use super::error::DatabaseError;
+use super::options::ConnectOptions;
 
 /// Asks for the end of the statement that runs on the token's connection, on a
 /// connection of its own.
-pub(super) async fn request(target: &Target, token: &CancelToken) -> Result<(), Failure> {
-    let stream = dial::dial(target).await?;
+pub(super) async fn send_cancel_request(
+    options: &ConnectOptions,
+    token: &CancelToken,
+) -> Result<(), DatabaseError> {
+    let stream = connect_tcp(options).await?;
     Ok(token
-        .cancel_query_raw(stream, Connector(target.tls()))
+        .cancel_query_raw(stream, Connector(options.tls()))
         .await?)
 }
 
@@ -73,7 +78,7 @@ impl AsyncWrite for Stream {
         loop {
             let mut byte = [0];
             let mut buffer = ReadBuf::new(&mut byte);
-            // However it ends, it has ended.
+            // An error means the same as an end: the server has hung up.
             let read = ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 return Poll::Ready(Ok(()));

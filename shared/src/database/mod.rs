@@ -1,57 +1,75 @@
 //! One TLS connection to Postgres, reopened when it has died.
 //!
 //! Lambda freezes an environment between requests, Neon suspends an idle
-//! database, a pooler drops clients: a connection may be dead without anything
-//! having said so. Every wait here has a deadline, and all of them together
-//! stay below the functions' timeout of 10 s, so that a caller gets an answer.
+//! database, a pooler drops clients: a connection may be dead without any sign
+//! of it. Every wait here has a deadline, and all of them together stay below
+//! the functions' timeout of 10 s, so that a caller gets an answer.
 //!
-//! - `target`, `parameters`: a Postgres URL and the TLS that goes with it
-//! - `dial`: opening a connection, again and again while the database wakes up
-//! - `connection`: an open one, and when to stop trusting it
+//! - `options`: a Postgres URL and the TLS that goes with it
+//! - `connect`: opening a connection, again and again while the database wakes up
 //! - `cancel`: asking the server to end a statement
-//! - `failure`: why there is no answer
+//! - `error`: why there is no answer
 
 mod cancel;
-mod connection;
-mod dial;
-mod failure;
-mod parameters;
-mod target;
+mod connect;
+mod error;
+mod options;
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Mutex;
-use tokio::time::Instant;
-use tokio_postgres::Row;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
 
-use connection::Connection;
-pub use failure::Failure;
-pub use target::Target;
+pub use connect::connect;
+pub use error::DatabaseError;
+pub use options::ConnectOptions;
+
+use cancel::send_cancel_request;
+use connect::connect_within;
 
 /// Longest wait for a connection while the environment starts.
 ///
 /// Init runs with full CPU; a database that is down must not use it up.
-const CONNECT_AT_START: Duration = Duration::from_secs(2);
+const START_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest wait for a connection while a caller waits. A suspended Neon
 /// database accepts after half a second or more.
-const CONNECT: Duration = Duration::from_secs(4);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Longest wait for a statement: each is one row by primary key. A connection
 /// that died silently while frozen is found by this and not by TCP, which
 /// would take minutes.
-const STATEMENT: Duration = Duration::from_secs(2);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest wait for an answer, with a second connection and a second attempt.
-/// Before it a key set may take 2 s, after it calling a statement off 1 s: 9 s
+/// Before it a key set may take 2 s, after it cancelling a statement 1 s: 9 s
 /// of the functions' 10.
-const ANSWER: Duration = Duration::from_secs(6);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// Age after which a connection is replaced: a rotated password or a moved
+/// server reaches every environment within it.
+const CONNECTION_MAX_AGE: Duration = Duration::from_secs(30 * 60);
+
+/// Idle time after which a connection is replaced before it is trusted again.
+/// Neon suspends a database after five minutes without a statement.
+const CONNECTION_MAX_IDLE_AGE: Duration = Duration::from_secs(4 * 60);
+
+/// Longest wait until a server has received the request to cancel a statement.
+const CANCEL_TIMEOUT: Duration = Duration::from_millis(800);
+
+/// Longest wait for the answer to a statement that was cancelled. A connection
+/// that died silently has none.
+const CANCEL_ANSWER_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The database of an execution environment.
 pub struct Database {
-    target: Target,
+    options: ConnectOptions,
     /// Locked while connecting, so that one connection is opened and not many;
     /// never while a statement runs.
     connection: Mutex<Option<Arc<Connection>>>,
@@ -69,37 +87,39 @@ pub struct Statement<'a> {
 impl Database {
     /// A database that is not yet connected to.
     #[must_use]
-    pub fn new(target: Target) -> Self {
+    pub fn new(options: ConnectOptions) -> Self {
         Self {
-            target,
+            options,
             connection: Mutex::new(None),
         }
     }
 
     /// Connects ahead of the first request, while the environment starts.
     ///
-    /// A failure is logged and otherwise of no consequence: the first request
-    /// that needs the database tries again.
+    /// An error is logged and has no other consequence: the first request that
+    /// needs the database tries again.
     pub async fn connect_at_start(&self) {
-        if let Err(failure) = self.connection(CONNECT_AT_START).await {
-            tracing::warn!("not connected at the start: {failure}");
+        if let Err(error) = self.connection(START_CONNECT_TIMEOUT).await {
+            let error = error.to_string();
+            tracing::warn!(error, "not connected to the database at the start");
         }
     }
 
     /// Runs a statement, once more on a new connection if the first one died.
     ///
     /// # Errors
-    /// [`Failure::Unavailable`] when no answer came in time,
-    /// [`Failure::Unreachable`] when no connection can be opened,
-    /// [`Failure::Refused`] when Postgres answered with an error.
-    pub async fn run(&self, statement: &Statement<'_>) -> Result<Vec<Row>, Failure> {
-        let deadline = Instant::now() + ANSWER;
-        let left = |limit: Duration| limit.min(deadline - Instant::now());
-        let first = self.connection(left(CONNECT)).await?;
-        match self.run_on(first, statement, left(STATEMENT)).await {
-            Err(Failure::Unavailable(_)) if !left(ANSWER).is_zero() => {
-                let second = self.connection(left(CONNECT)).await?;
-                self.run_on(second, statement, left(STATEMENT)).await
+    /// [`DatabaseError::Unavailable`] when no answer came in time,
+    /// [`DatabaseError::Refused`] when no connection can be opened,
+    /// [`DatabaseError::Statement`] when Postgres answered with an error.
+    pub async fn run(&self, statement: &Statement<'_>) -> Result<Vec<Row>, DatabaseError> {
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
+        let left = |timeout: Duration| timeout.min(deadline - Instant::now());
+        let first = self.connection(left(CONNECT_TIMEOUT)).await?;
+        match self.run_on(first, statement, left(STATEMENT_TIMEOUT)).await {
+            Err(DatabaseError::Unavailable(_)) if !left(ANSWER_TIMEOUT).is_zero() => {
+                let second = self.connection(left(CONNECT_TIMEOUT)).await?;
+                self.run_on(second, statement, left(STATEMENT_TIMEOUT))
+                    .await
             }
             answer => answer,
         }
@@ -111,24 +131,24 @@ impl Database {
         &self,
         connection: Arc<Connection>,
         statement: &Statement<'_>,
-        limit: Duration,
-    ) -> Result<Vec<Row>, Failure> {
-        let answer = connection.run(&self.target, statement, limit).await;
-        if let Err(Failure::Unavailable(cause)) = &answer {
-            tracing::info!("connection given up: {cause}");
+        timeout: Duration,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let answer = connection.run(&self.options, statement, timeout).await;
+        if let Err(DatabaseError::Unavailable(cause)) = &answer {
+            tracing::info!(error = cause, "the connection to the database was given up");
             self.discard(&connection).await;
         }
         answer
     }
 
-    /// The open connection, or a new one within `limit`.
-    async fn connection(&self, limit: Duration) -> Result<Arc<Connection>, Failure> {
+    /// The open connection, or a new one within `timeout`.
+    async fn connection(&self, timeout: Duration) -> Result<Arc<Connection>, DatabaseError> {
         let mut slot = self.connection.lock().await;
         if let Some(open) = slot.as_ref().filter(|open| open.is_trusted()) {
             return Ok(Arc::clone(open));
         }
         *slot = None;
-        let opened = Arc::new(Connection::open(&self.target, limit).await?);
+        let opened = Arc::new(Connection::open(&self.options, timeout).await?);
         *slot = Some(Arc::clone(&opened));
         Ok(opened)
     }
@@ -139,5 +159,125 @@ impl Database {
         if slot.as_ref().is_some_and(|open| Arc::ptr_eq(open, dead)) {
             *slot = None;
         }
+    }
+}
+
+/// One open connection.
+struct Connection {
+    client: Client,
+    driver: JoinHandle<()>,
+    opened: SystemTime,
+    /// Milliseconds since 1970.
+    last_used: AtomicU64,
+}
+
+impl Connection {
+    /// Opens a connection, trying again until `timeout` has passed.
+    async fn open(options: &ConnectOptions, timeout: Duration) -> Result<Self, DatabaseError> {
+        let (client, driver) = connect_within(options, timeout).await?;
+        let now = SystemTime::now();
+        Ok(Self {
+            client,
+            driver,
+            opened: now,
+            last_used: AtomicU64::new(millis(now)),
+        })
+    }
+
+    /// Whether it is open as far as is known, and neither old nor long idle.
+    ///
+    /// By the wall clock: the monotonic one may stand still in a frozen machine.
+    fn is_trusted(&self) -> bool {
+        let last_used = Duration::from_millis(self.last_used.load(Ordering::Relaxed));
+        !self.client.is_closed() && is_fresh(self.opened, UNIX_EPOCH + last_used, SystemTime::now())
+    }
+
+    /// Runs a statement. One that has no answer within `limit` is cancelled at
+    /// the server: what a caller is told did not happen should not happen later,
+    /// when a lock is released or a slow server gets to it.
+    async fn run(
+        &self,
+        options: &ConnectOptions,
+        statement: &Statement<'_>,
+        limit: Duration,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let deadline = Instant::now() + limit;
+        let mut answer = pin!(self.client.query_typed(statement.sql, statement.parameters));
+        if let Ok(answer) = timeout_at(deadline, &mut answer).await {
+            let rows = answer?;
+            self.last_used
+                .store(millis(SystemTime::now()), Ordering::Relaxed);
+            return Ok(rows);
+        }
+        // The cancel request may arrive late and meet another statement.
+        self.last_used.store(0, Ordering::Relaxed);
+        let token = self.client.cancel_token();
+        let cancelled = timeout(CANCEL_TIMEOUT, send_cancel_request(options, &token)).await;
+        let doubt = match cancelled {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error),
+            Err(_) => Some(DatabaseError::timed_out("cancelling it", CANCEL_TIMEOUT)),
+        };
+        if let Some(doubt) = doubt {
+            let error = doubt.to_string();
+            tracing::warn!(error, "a cancelled statement may still be running");
+        }
+        // It may have been done just before.
+        match timeout(CANCEL_ANSWER_TIMEOUT, answer).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(_)) | Err(_) => Err(DatabaseError::timed_out("the statement", limit)),
+        }
+    }
+}
+
+impl Drop for Connection {
+    /// Closes the socket at once, also when it no longer answers.
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Whether a connection is neither old nor long idle. After the clock was set
+/// back neither is known.
+fn is_fresh(opened: SystemTime, last_used: SystemTime, now: SystemTime) -> bool {
+    let within = |since: SystemTime, max| now.duration_since(since).is_ok_and(|age| age < max);
+    within(opened, CONNECTION_MAX_AGE) && within(last_used, CONNECTION_MAX_IDLE_AGE)
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn is_fresh_after(age: Duration, idle: Duration) -> bool {
+        let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        is_fresh(now - age, now - idle, now)
+    }
+
+    #[test]
+    fn a_connection_is_replaced_when_it_is_old_or_was_long_idle() {
+        assert!(is_fresh_after(SECOND, SECOND));
+        assert!(is_fresh_after(
+            CONNECTION_MAX_AGE - SECOND,
+            CONNECTION_MAX_IDLE_AGE - SECOND
+        ));
+        assert!(!is_fresh_after(CONNECTION_MAX_AGE, SECOND));
+        assert!(!is_fresh_after(
+            CONNECTION_MAX_IDLE_AGE,
+            CONNECTION_MAX_IDLE_AGE
+        ));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_is_not_believed() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        assert!(!is_fresh(now + SECOND, now, now));
+        assert!(!is_fresh(now, now + SECOND, now));
     }
 }

@@ -9,7 +9,7 @@
 mod bad_input;
 mod configuration;
 mod database_tls;
-mod draft;
+mod flash;
 mod form_posts;
 mod handshake;
 mod headers;

@@ -32,7 +32,7 @@ async fn a_visitor_without_a_session_is_sent_to_sign_in_and_back() {
 
 #[tokio::test]
 async fn the_sign_in_page_can_be_another_one() {
-    let sign_in = "https://quotes.example.com/own/sign-in";
+    let sign_in = "https://login.example.com/own/sign-in";
     let app = App::deployed().await.with("CLERK_SIGN_IN_URL", sign_in);
     let answer = app.send(Event::page("/")).await;
     assert_eq!(answer.status, 307);

@@ -140,7 +140,11 @@ async fn a_database_that_wakes_up_meanwhile_is_waited_for() {
         };
         let (answer, ()) = tokio::join!(get(&app, &user), wake_up);
         answer.problem(404);
-        assert!(app.log().contains("accepted after"), "{}", app.log());
+        assert!(
+            app.log().contains("the database accepted a connection"),
+            "{}",
+            app.log()
+        );
     }
 }
 
@@ -163,10 +167,10 @@ async fn a_form_that_met_no_database_keeps_its_text() {
         .await;
     assert_eq!((answer.status, answer.location()), (303, "/"), "{answer:?}");
     proxy.refuse(false);
-    let draft = &answer.cookies[0];
+    let flash = &answer.cookies[0];
     let page = Event::page("/")
         .signed_in(&user)
-        .cookie(&draft.name, &draft.value);
+        .cookie(&flash.name, &flash.value);
     let page = app.send(page).await;
     assert!(page.page(200).contains("not yet saved"));
     assert!(page.body.contains("could not be reached"), "{}", page.body);

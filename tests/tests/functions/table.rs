@@ -154,19 +154,19 @@ async fn everything_works_on_the_table_of_the_original_application() {
 async fn migrating_twice_changes_nothing_the_second_time() {
     let database = Database::empty().await;
     assert!(
-        !migrations::apply(&database.target())
+        !migrations::apply(&database.options())
             .await
             .unwrap()
             .is_empty()
     );
     assert!(
-        migrations::apply(&database.target())
+        migrations::apply(&database.options())
             .await
             .unwrap()
             .is_empty()
     );
     assert!(
-        migrations::missing(&database.target())
+        migrations::missing(&database.options())
             .await
             .unwrap()
             .is_empty()
@@ -177,11 +177,11 @@ async fn migrating_twice_changes_nothing_the_second_time() {
 async fn two_who_migrate_at_once_do_not_get_in_each_others_way() {
     for _ in 0..5 {
         let database = Database::empty().await;
-        let target = database.target();
-        let (one, other) = tokio::join!(migrations::apply(&target), migrations::apply(&target));
+        let options = database.options();
+        let (one, other) = tokio::join!(migrations::apply(&options), migrations::apply(&options));
         let applied = one.unwrap().len() + other.unwrap().len();
         assert!(applied > 0);
-        assert!(migrations::missing(&target).await.unwrap().is_empty());
+        assert!(migrations::missing(&options).await.unwrap().is_empty());
         let sql = "SELECT count(*) FROM refinery_schema_history";
         let row = database.client().await.query_one(sql, &[]).await.unwrap();
         assert_eq!(usize::try_from(row.get::<_, i64>(0)).unwrap(), applied);
@@ -192,11 +192,11 @@ async fn two_who_migrate_at_once_do_not_get_in_each_others_way() {
 async fn a_migration_that_was_interrupted_leaves_nothing_and_can_be_repeated() {
     for _ in 0..5 {
         let database = Database::empty().await;
-        let (target, client) = (database.target(), database.client().await);
+        let (options, client) = (database.options(), database.client().await);
         // Somebody who makes the same table holds the migration up half-way.
         client.batch_execute("BEGIN").await.unwrap();
         client.batch_execute(ORIGINAL).await.unwrap();
-        let migrating = tokio::spawn(async move { migrations::apply(&target).await });
+        let migrating = tokio::spawn(async move { migrations::apply(&options).await });
         let waiting = "SELECT pid FROM pg_stat_activity
                        WHERE wait_event_type = 'Lock' AND datname = current_database()";
         let watcher = database.client().await;
@@ -211,21 +211,21 @@ async fn a_migration_that_was_interrupted_leaves_nothing_and_can_be_repeated() {
         assert!(migrating.await.unwrap().is_err());
         client.batch_execute("ROLLBACK").await.unwrap();
 
-        let target = database.target();
-        let missing = migrations::missing(&target).await.unwrap();
+        let options = database.options();
+        let missing = migrations::missing(&options).await.unwrap();
         let sql = "SELECT to_regclass('user_messages') IS NULL";
         let row = client.query_one(sql, &[]).await.unwrap();
         assert!(row.get::<_, bool>(0), "the table is there half-way");
-        assert_eq!(migrations::apply(&target).await.unwrap(), missing);
-        assert!(migrations::missing(&target).await.unwrap().is_empty());
+        assert_eq!(migrations::apply(&options).await.unwrap(), missing);
+        assert!(migrations::missing(&options).await.unwrap().is_empty());
     }
 }
 
 #[tokio::test]
 async fn asking_what_is_missing_changes_nothing() {
     let database = Database::empty().await;
-    let target = database.target();
-    assert!(!migrations::missing(&target).await.unwrap().is_empty());
+    let options = database.options();
+    assert!(!migrations::missing(&options).await.unwrap().is_empty());
     let sql = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     let row = database.client().await.query_one(sql, &[]).await.unwrap();
     assert_eq!(row.get::<_, i64>(0), 0);

@@ -4,16 +4,16 @@
 use std::time::Instant;
 
 use anyhow::{anyhow, ensure};
-use shared::database::Target;
+use shared::database::{ConnectOptions, connect};
 use tokio::runtime::Builder;
 use tokio_postgres::types::Type;
 
 fn main() -> anyhow::Result<()> {
-    let target = Target::parse(&floor::variable("DATABASE_URL")?, None)
+    let options = ConnectOptions::parse(&floor::variable("DATABASE_URL")?, None)
         .map_err(|problem| anyhow!("DATABASE_URL {problem}"))?;
     let user = floor::variable("USER_ID")?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let (client, _driver) = runtime.block_on(target.connect())?;
+    let (client, _driver) = runtime.block_on(connect(&options))?;
 
     floor::for_each_line(|| {
         let begin = Instant::now();

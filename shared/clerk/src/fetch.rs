@@ -1,0 +1,97 @@
+//! One GET over TLS, for the key set.
+//!
+//! The connector is its own: Clerk's hosts have certificates of other
+//! authorities than the database, whose few roots a deployed function is told
+//! to load (`SSL_CERT_FILE`), so the system's bundle is named here. It is made
+//! when it is needed, because loading the bundle takes tens of milliseconds.
+
+use std::path::Path;
+
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, HOST};
+use hyper_util::rt::TokioIo;
+use native_tls::{Certificate, Protocol, TlsConnector};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use url::Url;
+
+/// Largest answer read, in bytes.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// Where Linux distributions keep their bundle: Amazon Linux, Debian, Alpine.
+const SYSTEM_BUNDLES: [&str; 3] = [
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/cert.pem",
+];
+
+/// The body at an `https` or, on loopback, `http` URL.
+///
+/// # Errors
+/// What went wrong, in words for the log.
+pub(crate) async fn get(url: &str) -> Result<Vec<u8>, String> {
+    let url = Url::parse(url).map_err(|_| "not a URL")?;
+    let host = url.host_str().ok_or("a URL without host")?;
+    let port = url.port_or_known_default().ok_or("a URL without port")?;
+    let address = (host.trim_matches(['[', ']']), port);
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(|error| error.to_string())?;
+    if url.scheme() == "http" {
+        return exchange(stream, &url).await;
+    }
+    let connector = tokio_native_tls::TlsConnector::from(connector()?);
+    let stream = connector
+        .connect(address.0, stream)
+        .await
+        .map_err(|error| error.to_string())?;
+    exchange(stream, &url).await
+}
+
+fn connector() -> Result<TlsConnector, String> {
+    let mut builder = TlsConnector::builder();
+    builder.min_protocol_version(Some(Protocol::Tlsv12));
+    let bundle = SYSTEM_BUNDLES.iter().find(|path| Path::new(path).exists());
+    if let Some(pem) = bundle.and_then(|path| std::fs::read(path).ok()) {
+        let certificates = Certificate::stack_from_pem(&pem).map_err(|error| error.to_string())?;
+        for certificate in certificates {
+            builder.add_root_certificate(certificate);
+        }
+    }
+    builder.build().map_err(|error| error.to_string())
+}
+
+async fn exchange<S>(stream: S, url: &Url) -> Result<Vec<u8>, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+    let request = Request::get(url.path())
+        .header(HOST, authority)
+        .header(ACCEPT, "application/json")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    let driver = tokio::spawn(connection);
+    let answer = async {
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| error.to_string())?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("status {}", response.status().as_u16()));
+        }
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await;
+        Ok(body.map_err(|error| error.to_string())?.to_bytes().to_vec())
+    };
+    let answer = answer.await;
+    driver.abort();
+    answer
+}

@@ -1,0 +1,95 @@
+//! Clerk's request authentication for Rust servers: the decision that
+//! `authenticateRequest` of `@clerk/backend` makes, handshakes included.
+//!
+//! [`authenticate`] is the whole decision, pure and synchronous: instance, keys,
+//! request and time go in, a [`Decision`] comes out. [`Authenticator`] adds the
+//! clock and, where no key is configured, the instance's key set.
+//!
+//! ```
+//! use clerk_auth::{
+//!     AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, PublicKeys, PublishableKey, Reason,
+//!     RequestView, State, authenticate,
+//! };
+//!
+//! let instance = Instance {
+//!     publishable_key: PublishableKey::parse("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap(),
+//!     proxy_url: None,
+//!     authorized_parties: AuthorizedParties::PublicOrigin,
+//!     issuer: None,
+//!     clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+//! };
+//! let keys = PublicKeys::default();
+//! let request = RequestView {
+//!     method: "GET",
+//!     target: "/",
+//!     origin: "https://www.example.com",
+//!     cookie: Some("__client_uat=1700000000".into()),
+//!     sec_fetch_dest: Some("document"),
+//!     ..RequestView::default()
+//! };
+//!
+//! // Signed in at the instance, no session on this host yet: a page load is
+//! // redirected to get one.
+//! let decision = authenticate(&instance, &keys, &request, 1_700_000_100_000);
+//! let State::Handshake { reason, location } = &decision.state else {
+//!     panic!("{decision:?}");
+//! };
+//! assert_eq!(*reason, Reason::ClientUatButNoSessionToken);
+//! assert!(location.starts_with("https://clerk.example.com/v1/client/handshake?"));
+//!
+//! let headers = decision.response_headers();
+//! assert_eq!(headers["location"], **location);
+//! assert_eq!(headers["x-clerk-auth-status"], "handshake");
+//! ```
+//!
+//! # Modules, from the bottom
+//!
+//! | module | concern |
+//! |---|---|
+//! | `names` | the names of Clerk's cookies, parameters and headers |
+//! | `origin` | origins and URLs that configuration may name |
+//! | `publishable_key` | which instance this is: host, portal, cookie suffix |
+//! | `reason` | why a user is not signed in |
+//! | `key` | public keys, and the RS256 check by OpenSSL |
+//! | `token` | a JWT taken apart, then verified; who it says it is |
+//! | `instance` | the configuration of a decision |
+//! | `cookies` | parsing; the suffixed or the plain set |
+//! | `request` | the parts of a request that matter, read for an instance |
+//! | `handshake` | the redirect for new cookies, and what it brings back |
+//! | `sign_in`, `csp` | the sign-in page's URL; a page's policy for clerk-js |
+//! | `decision` | the state machine |
+//! | `fetch`, `jwks` | the instance's key set, fetched and kept (feature `jwks`) |
+//! | `authenticator` | a decision about an actual request, now |
+
+mod authenticator;
+mod cookies;
+mod csp;
+mod decision;
+#[cfg(feature = "jwks")]
+mod fetch;
+mod handshake;
+mod instance;
+#[cfg(feature = "jwks")]
+mod jwks;
+mod key;
+pub mod names;
+mod origin;
+mod publishable_key;
+mod reason;
+mod request;
+mod sign_in;
+#[cfg(test)]
+mod testing;
+mod token;
+
+pub use authenticator::{Authenticator, KeySource};
+pub use decision::{Decision, State, authenticate};
+pub use instance::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance};
+#[cfg(feature = "jwks")]
+pub use jwks::JwksCache;
+pub use key::{Key, KeySetUnavailable, PublicKeys};
+pub use origin::{Origin, parse_secure_url};
+pub use publishable_key::PublishableKey;
+pub use reason::Reason;
+pub use request::RequestView;
+pub use token::{Session, UserHash, UserId};

@@ -1,0 +1,113 @@
+//! The Lambda loop around a handler.
+
+use std::convert::Infallible;
+use std::process::ExitCode;
+
+use http::StatusCode;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_runtime::{LambdaEvent, service_fn};
+
+use crate::auth::{Auth, is_same_origin};
+use crate::config::{Config, ConfigError, LogConfig, Lookup, from_env};
+use crate::database::Database;
+use crate::error::Error;
+use crate::request::Request;
+use crate::response::{self, Response};
+use crate::{flash, log};
+
+/// What a handler works with, made once for each execution environment.
+pub struct App<C = ()> {
+    /// Who sent a request.
+    pub auth: Auth,
+    /// The quotes.
+    pub database: Database,
+    /// What only this function is configured with.
+    pub config: C,
+}
+
+/// Runs a function of the API: its errors are problem details or, for a form,
+/// the way back to the page.
+pub async fn serve<H>(handler: H) -> ExitCode
+where
+    H: AsyncFn(&App, &Request) -> Result<Response, Error>,
+{
+    serve_with(|_, _| Ok(()), handler, error_response).await
+}
+
+/// Runs a function that has a configuration of its own and whose errors are
+/// answered by `error_response`.
+///
+/// A configuration that is missing or malformed ends the process with one line.
+pub async fn serve_with<C, H, E>(
+    parse: impl Fn(Lookup<'_>, &Config) -> Result<C, ConfigError>,
+    handler: H,
+    error_response: E,
+) -> ExitCode
+where
+    H: AsyncFn(&App<C>, &Request) -> Result<Response, Error>,
+    E: Fn(&App<C>, &Request, &Error) -> Response,
+{
+    log::start(&LogConfig::parse(&from_env));
+    let config = Config::from_env().and_then(|config| Ok((parse(&from_env, &config)?, config)));
+    let (own, config) = match config {
+        Ok(config) => config,
+        Err(error) => return exit(&error.to_string()),
+    };
+    let origin = config.public_origin;
+    let app = App {
+        auth: Auth::new(config.clerk, config.keys),
+        database: Database::new(config.database),
+        config: own,
+    };
+    // Awaited, so that nothing is frozen in the middle of a TLS handshake.
+    app.database.connect_at_start().await;
+
+    let answer = async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
+        let id = event.context.request_id;
+        let (request, readable) = Request::from_event(event.payload, origin.as_ref(), id);
+        let result = match readable {
+            Ok(()) => handler(&app, &request).await,
+            Err(unreadable) => Err(unreadable),
+        };
+        let response = result.unwrap_or_else(|error| {
+            log_error(&error);
+            error_response(&app, &request, &error)
+        });
+        let response = response::with_default_headers(&request, response);
+        Ok::<ApiGatewayV2httpResponse, Infallible>(response::into_event_answer(response))
+    };
+    match lambda_runtime::run(service_fn(answer)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit(&error.to_string()),
+    }
+}
+
+/// Problem details or, for a form of this application, the way back to the
+/// page with what was typed.
+fn error_response(app: &App, request: &Request, error: &Error) -> Response {
+    if !request.is_form() || !is_same_origin(request) {
+        return response::problem(error);
+    }
+    let author = app.auth.claimed_user(request);
+    let mut response = response::redirect(StatusCode::SEE_OTHER, "/");
+    let cookie = flash::keep(request, error, author.as_ref());
+    response::set_cookie(&mut response, &cookie);
+    response
+}
+
+/// Logs what is not the client's fault, once.
+fn log_error(error: &Error) {
+    if error.status().is_server_error() {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(code = error.code(), error = cause, "{error}");
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one line that Lambda logs of a failed start"
+)]
+fn exit(message: &str) -> ExitCode {
+    eprintln!("{message}");
+    ExitCode::FAILURE
+}

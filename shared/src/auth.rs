@@ -1,0 +1,323 @@
+//! The policy: who the user of a request is, and which pages may change
+//! something.
+//!
+//! This is the only module that shows a request to clerk-auth.
+
+use clerk_auth::{
+    Authenticator, Instance, KeySource, Reason, RequestView, Session, State, UserHash, UserId,
+};
+use http::{HeaderMap, Method};
+
+use crate::error::Error;
+use crate::request::Request;
+
+/// Authenticates the requests of this application.
+pub struct Auth {
+    authenticator: Authenticator,
+}
+
+/// What a page load is answered with, as far as authentication goes.
+pub struct PageDecision {
+    /// What to do.
+    pub access: PageAccess,
+    /// Headers of the response: cookies to set and, for a handshake, `Location`.
+    pub headers: HeaderMap,
+}
+
+/// What to do with a page load.
+pub enum PageAccess {
+    /// Show the page to this user.
+    SignedIn(Session),
+    /// Redirect to a handshake or back from one: [`PageDecision::headers`] has the
+    /// location.
+    Handshake,
+    /// Redirect to the sign-in page, at this URL.
+    SignIn(String),
+    /// Explain: a session is there that does not verify, or handshakes follow
+    /// each other without end. Another redirect would not help.
+    Explain(Reason),
+    /// Explain: a handshake came back that is another instance's.
+    UnreadableHandshake,
+}
+
+impl Auth {
+    /// For this instance, with these keys.
+    #[must_use]
+    pub fn new(instance: Instance, keys: KeySource) -> Self {
+        Self {
+            authenticator: Authenticator::new(instance, keys),
+        }
+    }
+
+    /// The instance, as configured.
+    #[must_use]
+    pub fn instance(&self) -> &Instance {
+        self.authenticator.instance()
+    }
+
+    /// The signed-in user of a request to the API.
+    ///
+    /// Never a redirect: a program has no use for one. A change that is
+    /// authenticated by cookie must come from a page of this application.
+    ///
+    /// # Errors
+    /// Nobody is signed in, the request comes from another site, or the key
+    /// set cannot be reached.
+    pub async fn user(&self, request: &Request) -> Result<UserId, Error> {
+        let view = view(request);
+        let by_header = view.header_token().is_some();
+        let foreign = !by_header && is_change(request) && !is_same_origin(request);
+        if foreign && is_from_browser(request) {
+            return Err(Error::CrossSite);
+        }
+        let reason = match self.authenticator.decide(&view).await?.state {
+            State::SignedIn(_) if foreign => return Err(Error::CrossSite),
+            State::SignedIn(session) => return Ok(session.user),
+            State::SignedOut { reason, .. } | State::Handshake { reason, .. } => reason,
+            State::UnreadableHandshake => Reason::TokenInvalid,
+        };
+        Err(Error::Unauthorized { reason, by_header })
+    }
+
+    /// What to do with a page load. `sign_in_url` is where signed-out users go.
+    ///
+    /// # Errors
+    /// The key set cannot be reached.
+    pub async fn decide_page(
+        &self,
+        request: &Request,
+        sign_in_url: &str,
+    ) -> Result<PageDecision, Error> {
+        let view = view(request);
+        let mut decision = self.authenticator.decide(&view).await?;
+        let expired = self.authenticator.expire_handshake(&view);
+        decision.set_cookie.extend(expired);
+        let headers = decision.response_headers();
+        let access = if decision.location().is_some() {
+            PageAccess::Handshake
+        } else {
+            match decision.state {
+                State::SignedIn(session) => PageAccess::SignedIn(session),
+                State::SignedOut {
+                    reason,
+                    loop_stopped,
+                } if reason.is_unverifiable() || loop_stopped => PageAccess::Explain(reason),
+                State::SignedOut { .. } | State::Handshake { .. } => {
+                    PageAccess::SignIn(self.authenticator.sign_in_location(sign_in_url, &view))
+                }
+                State::UnreadableHandshake => PageAccess::UnreadableHandshake,
+            }
+        };
+        Ok(PageDecision { access, headers })
+    }
+
+    /// The user that the session cookie names, without any proof: it may have
+    /// expired, or be forged.
+    #[must_use]
+    pub fn claimed_user(&self, request: &Request) -> Option<UserHash> {
+        self.authenticator.claimed_user(&view(request))
+    }
+}
+
+fn view(request: &Request) -> RequestView<'_> {
+    RequestView::new(&request.parts, request.origin.as_str())
+}
+
+fn is_change(request: &Request) -> bool {
+    !matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+/// Whether the browser says that a page of this application sent the request.
+///
+/// A cookie is sent with whatever any site makes a browser send. Browsers say
+/// where a request comes from in headers that no script can set:
+/// `Sec-Fetch-Site`, where there is one, must be `same-origin`; `same-site`
+/// would let in every sibling subdomain. Otherwise `Origin` must be the public
+/// origin. Neither, or `null` (a sandboxed frame), is no page of this
+/// application.
+pub(crate) fn is_same_origin(request: &Request) -> bool {
+    match request.header("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => request.header("origin") == Some(request.origin.as_str()),
+    }
+}
+
+/// Whether a browser sent the request, as far as one can tell: browsers say
+/// where a change comes from, and only the forms of very old ones do not. A
+/// program without a token should be told that, and not about other sites.
+fn is_from_browser(request: &Request) -> bool {
+    *request.method() == Method::POST
+        || request.header("sec-fetch-site").is_some()
+        || request.header("origin").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use clerk_auth::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Key, PublicKeys, PublishableKey};
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{ISSUER, ORIGIN, request};
+
+    const PRODUCTION: &str = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k";
+    const DEVELOPMENT: &str = "pk_test_aGFwcHktaGlwcG8tMS5jbGVyay5hY2NvdW50cy5kZXYk";
+    const PORTAL: &str = "https://accounts.example.com/sign-in";
+
+    fn auth(publishable_key: &str) -> Auth {
+        let instance = Instance {
+            publishable_key: PublishableKey::parse(publishable_key).unwrap(),
+            proxy_url: None,
+            authorized_parties: AuthorizedParties::PublicOrigin,
+            issuer: None,
+            clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+        };
+        let key = Key::from_jwk(&ISSUER.jwk("ins_1")).unwrap();
+        Auth::new(instance, KeySource::Fixed(PublicKeys::from(key)))
+    }
+
+    /// A session token that expires in so many seconds.
+    fn token(seconds: i64) -> String {
+        let now = i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+        ISSUER.token(
+            &json!({ "alg": "RS256", "typ": "JWT" }),
+            &json!({ "sub": "user_1", "azp": ORIGIN, "iat": now - 10, "exp": now + seconds }),
+        )
+    }
+
+    fn cookie() -> String {
+        format!("__session={}; __client_uat=1", token(50))
+    }
+
+    async fn code(method: &str, headers: &[(&str, &str)]) -> &'static str {
+        match auth(PRODUCTION).user(&request(method, headers, "")).await {
+            Ok(user) => {
+                assert_eq!(user.as_str(), "user_1");
+                "signed-in"
+            }
+            Err(error) => error.code(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_header_token_may_come_from_anywhere() {
+        let bearer = format!("Bearer {}", token(50));
+        for method in ["GET", "PUT", "DELETE"] {
+            let headers = [
+                ("authorization", &*bearer),
+                ("sec-fetch-site", "cross-site"),
+            ];
+            assert_eq!(code(method, &headers).await, "signed-in");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_by_cookie_comes_from_a_page_of_this_application() {
+        let cookie = cookie();
+        let sent = ("cookie", &*cookie);
+        assert_eq!(code("GET", &[sent]).await, "signed-in");
+        for method in ["PUT", "POST", "DELETE"] {
+            let own = [sent, ("origin", ORIGIN)];
+            assert_eq!(code(method, &own).await, "signed-in");
+            let own = [sent, ("sec-fetch-site", "same-origin")];
+            assert_eq!(code(method, &own).await, "signed-in");
+            assert_eq!(code(method, &[sent]).await, "cross-site");
+            assert_eq!(
+                code(method, &[sent, ("origin", "null")]).await,
+                "cross-site"
+            );
+            for site in ["same-site", "cross-site", "none"] {
+                let foreign = [sent, ("sec-fetch-site", site), ("origin", ORIGIN)];
+                assert_eq!(code(method, &foreign).await, "cross-site", "{site}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_elsewhere_is_refused_and_a_program_is_told_to_sign_in() {
+        let elsewhere = [("origin", "https://evil.example")];
+        assert_eq!(code("PUT", &elsewhere).await, "cross-site");
+        assert_eq!(code("POST", &elsewhere).await, "cross-site");
+        assert_eq!(code("PUT", &[]).await, "not-signed-in");
+    }
+
+    #[tokio::test]
+    async fn a_program_is_not_redirected() {
+        let page = [("sec-fetch-dest", "document"), ("cookie", "__client_uat=1")];
+        let user = auth(PRODUCTION).user(&request("GET", &page, "")).await;
+        assert!(matches!(
+            user,
+            Err(Error::Unauthorized {
+                reason: Reason::ClientUatButNoSessionToken,
+                by_header: false,
+            })
+        ));
+        let bearer = format!("Bearer {}", token(-10));
+        let expired = request("GET", &[("authorization", &bearer)], "");
+        assert!(matches!(
+            auth(PRODUCTION).user(&expired).await,
+            Err(Error::Unauthorized {
+                reason: Reason::SessionTokenExpired,
+                by_header: true,
+            })
+        ));
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_handshake_is_an_invalid_token() {
+        let request = request("GET", &[("cookie", "__clerk_handshake=bad")], "");
+        assert!(matches!(
+            auth(DEVELOPMENT).user(&request).await,
+            Err(Error::Unauthorized {
+                reason: Reason::TokenInvalid,
+                by_header: false,
+            })
+        ));
+    }
+
+    async fn page(publishable_key: &str, cookie: &str) -> PageDecision {
+        let headers = [("sec-fetch-dest", "document"), ("cookie", cookie)];
+        let request = request("GET", &headers, "");
+        let decision = auth(publishable_key).decide_page(&request, PORTAL).await;
+        decision.ok().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_page_load_is_shown_redirected_or_explained() {
+        let signed_in = page(PRODUCTION, &cookie()).await;
+        assert!(matches!(signed_in.access, PageAccess::SignedIn(_)));
+        assert!(signed_in.headers.is_empty());
+
+        let waiting = page(PRODUCTION, "__client_uat=1").await;
+        assert!(matches!(waiting.access, PageAccess::Handshake));
+        assert!(waiting.headers.contains_key("location"));
+
+        let PageAccess::SignIn(location) = page(PRODUCTION, "").await.access else {
+            panic!("signed out");
+        };
+        assert!(location.starts_with(PORTAL), "{location}");
+
+        for cookie in [
+            "__session=forged; __client_uat=1",
+            "__client_uat=1; __clerk_redirect_count=3",
+        ] {
+            let explained = page(PRODUCTION, cookie).await;
+            assert!(
+                matches!(explained.access, PageAccess::Explain(_)),
+                "{cookie}"
+            );
+        }
+
+        let switched = page(DEVELOPMENT, "__clerk_handshake=bad").await;
+        assert!(matches!(switched.access, PageAccess::UnreadableHandshake));
+    }
+
+    #[tokio::test]
+    async fn a_handshake_cookie_that_stayed_is_deleted() {
+        let cookie = format!("{}; __clerk_handshake=bad", cookie());
+        let decision = page(PRODUCTION, &cookie).await;
+        assert!(matches!(decision.access, PageAccess::SignedIn(_)));
+        assert_eq!(decision.headers.get_all("set-cookie").iter().count(), 2);
+    }
+}

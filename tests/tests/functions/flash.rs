@@ -1,0 +1,228 @@
+//! The flash cookie keeps what a form could not save for the next page.
+
+use tests::answer::SetCookie;
+use tests::{App, Event, User};
+
+/// Sends a form that cannot be saved and returns the cookie with its text.
+async fn flash_of(app: &App, event: Event) -> SetCookie {
+    let answer = app.send(event).await;
+    assert_eq!((answer.status, answer.location()), (303, "/"), "{answer:?}");
+    let [flash] = answer.cookies.as_slice() else {
+        panic!("one cookie: {answer:?}");
+    };
+    flash.clone()
+}
+
+async fn flash_of_expired(app: &App, user: &User, message: &str) -> SetCookie {
+    let expired = app.instance.expired_token(user);
+    flash_of(app, Event::post_quote(message).session(&expired)).await
+}
+
+/// What the form on a page is filled with, unescaped.
+fn filled_in(page: &str) -> String {
+    let (_, after) = page.split_once("<textarea").unwrap();
+    let (_, after) = after.split_once('>').unwrap();
+    let (text, _) = after.split_once("</textarea>").unwrap();
+    let text = text.strip_prefix('\n').unwrap_or(text);
+    [
+        ("&lt;", "<"),
+        ("&#60;", "<"),
+        ("&gt;", ">"),
+        ("&#62;", ">"),
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&amp;", "&"),
+        ("&#38;", "&"),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (escaped, plain)| {
+        text.replace(escaped, plain)
+    })
+}
+
+#[tokio::test]
+async fn the_flash_is_a_short_lived_cookie_that_no_script_reads() {
+    for app in App::both().await {
+        let flash = flash_of_expired(&app, &app.user(), "not yet saved").await;
+        for attribute in ["HttpOnly", "SameSite=Lax", "Max-Age=300", "Path=/"] {
+            assert!(flash.has(attribute), "{attribute}: {flash:?}");
+        }
+        let is_https = app.instance.origin.starts_with("https://");
+        assert_eq!(flash.has("Secure"), is_https, "{flash:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_flash_is_never_in_a_url() {
+    let app = App::deployed().await;
+    let expired = app.instance.expired_token(&app.user());
+    let answer = app
+        .send(Event::post_quote("not yet saved").session(&expired))
+        .await;
+    assert_eq!(answer.location(), "/");
+}
+
+#[tokio::test]
+async fn the_longest_message_fits_into_the_flash() {
+    for app in App::both().await {
+        for character in ["a", "\n", "\"", "日", "😀", "%"] {
+            let user = app.user();
+            let longest = format!("a{}b", character.repeat(498));
+            let flash = flash_of_expired(&app, &user, &longest).await;
+            assert!(flash.size() <= 2_700, "{} of {character:?}", flash.size());
+            let page = Event::page("/")
+                .signed_in(&user)
+                .cookie(&flash.name, &flash.value);
+            let page = app.send(page).await;
+            assert_eq!(filled_in(page.page(200)), longest);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_far_too_long_does_not_make_the_flash_too_large() {
+    let app = App::deployed().await;
+    let user = app.user();
+    for message in ["a".repeat(1_000_000), "😀".repeat(501), "\"".repeat(5_000)] {
+        let flash = flash_of(&app, Event::post_quote(&message).signed_in(&user)).await;
+        assert!(flash.size() <= 2_700, "{}", flash.size());
+        let page = Event::page("/")
+            .signed_in(&user)
+            .cookie(&flash.name, &flash.value);
+        let page = app.send(page).await;
+        let kept = filled_in(page.page(200));
+        assert!(
+            message.starts_with(&kept) && kept.len() > 1_000,
+            "{}",
+            kept.len()
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_next_page_shows_the_flash_and_why_and_forgets_it() {
+    for app in App::both().await {
+        let user = app.user();
+        let message = "not yet <b>saved</b> & \"so\"";
+        let flash = flash_of_expired(&app, &user, message).await;
+        let page = Event::page("/")
+            .signed_in(&user)
+            .cookie(&flash.name, &flash.value);
+        let page = app.send(page).await;
+        assert_eq!(filled_in(page.page(200)), message);
+        assert!(page.body.contains("session had expired"), "{}", page.body);
+        let forgotten = page.cookie(&flash.name).unwrap();
+        assert!(
+            forgotten.removes() && forgotten.has("Path=/"),
+            "{forgotten:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn each_error_is_told_in_its_own_words() {
+    let app = App::deployed().await;
+    let user = app.user();
+    for (message, words) in [
+        (" ", "empty"),
+        (&*"a".repeat(501), "500 characters"),
+        ("a\u{1b}b", "character that cannot be shown"),
+    ] {
+        let flash = flash_of(&app, Event::post_quote(message).signed_in(&user)).await;
+        let page = Event::page("/")
+            .signed_in(&user)
+            .cookie(&flash.name, &flash.value);
+        let page = app.send(page).await;
+        assert!(page.page(200).contains(words), "{message:?}: {}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_could_not_be_done_is_told_too() {
+    let app = App::deployed().await;
+    let user = app.user();
+    app.send(Event::put_quote("still here").bearer(&user.token))
+        .await;
+    let expired = app.instance.expired_token(&user);
+    let flash = flash_of(&app, Event::post_delete().session(&expired)).await;
+    let page = Event::page("/")
+        .signed_in(&user)
+        .cookie(&flash.name, &flash.value);
+    let page = app.send(page).await;
+    assert!(
+        page.page(200).contains("session had expired"),
+        "{}",
+        page.body
+    );
+    assert_eq!(filled_in(&page.body), "still here");
+}
+
+#[tokio::test]
+async fn the_flash_outlives_the_handshake_and_the_sign_in() {
+    for app in App::both().await {
+        let user = app.user();
+        let flash = flash_of_expired(&app, &user, "not yet saved").await;
+        let expired = app.instance.expired_token(&user);
+        for event in [Event::page("/"), Event::page("/").session(&expired)] {
+            let redirect = app.send(event.cookie(&flash.name, &flash.value)).await;
+            assert_eq!(redirect.status, 307, "{redirect:?}");
+            assert_eq!(redirect.cookie(&flash.name), None, "{redirect:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_without_a_flash_clears_nothing() {
+    let app = App::deployed().await;
+    let page = app.send(Event::page("/").signed_in(&app.user())).await;
+    page.page(200);
+    assert!(page.cookies.is_empty(), "{page:?}");
+}
+
+#[tokio::test]
+async fn a_flash_that_is_not_ours_does_no_harm() {
+    let app = App::deployed().await;
+    let user = app.user();
+    let name = flash_of_expired(&app, &user, "x").await.name;
+    for value in [
+        "",
+        "%",
+        "AAAA",
+        "<script>alert(1)</script>",
+        &"A".repeat(4_000),
+        "YjxiPg",
+        "c_-8",
+    ] {
+        let page = app
+            .send(Event::page("/").signed_in(&user).cookie(&name, value))
+            .await;
+        assert!(!page.page(200).contains("<script>alert"), "{value}");
+    }
+}
+
+#[tokio::test]
+async fn the_flash_of_one_user_is_not_shown_to_the_next() {
+    for app in App::both().await {
+        let flash = flash_of_expired(&app, &app.user(), "for my eyes only").await;
+        let page = Event::page("/")
+            .signed_in(&app.user())
+            .cookie(&flash.name, &flash.value);
+        let page = app.send(page).await;
+        assert!(!page.page(200).contains("for my eyes only"));
+        assert!(page.cookie(&flash.name).is_some_and(SetCookie::removes));
+    }
+}
+
+#[tokio::test]
+async fn the_flash_of_nobody_is_shown_to_whoever_signs_in() {
+    for app in App::both().await {
+        let flash = flash_of(&app, Event::post_quote("not yet saved")).await;
+        let page = Event::page("/")
+            .signed_in(&app.user())
+            .cookie(&flash.name, &flash.value);
+        let page = app.send(page).await;
+        assert_eq!(filled_in(page.page(200)), "not yet saved");
+    }
+}
