@@ -260,23 +260,18 @@ fn publishable_key(
 /// Origins of the web, and those of applications: `capacitor://localhost`,
 /// `tauri://localhost`, `chrome-extension://<id>`.
 fn parties(text: &str) -> Option<Vec<String>> {
-    let is_of_an_application = |party: &str| {
-        party.split_once("://").is_some_and(|(scheme, host)| {
-            let mut scheme_bytes = scheme.bytes();
-            scheme_bytes.next().is_some_and(|b| b.is_ascii_lowercase())
-                && scheme_bytes.all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
-                && !["http", "https"].contains(&scheme)
-                && !host.is_empty()
-                && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
-        })
+    let parties = text.split(',').map(str::trim);
+    parties.map(party_of).collect()
+}
+
+fn party_of(text: &str) -> Option<String> {
+    let (scheme, host) = text.split_once("://")?;
+    let is_host = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
+    let valid = match scheme {
+        "http" | "https" => Origin::parse(text).is_some(),
+        _ => !scheme.is_empty() && !host.is_empty() && is_host(scheme) && is_host(host),
     };
-    text.split(',')
-        .map(|party| {
-            let party = party.trim();
-            let valid = Origin::parse(party).is_some() || is_of_an_application(party);
-            valid.then(|| party.to_owned())
-        })
-        .collect()
+    valid.then(|| text.to_owned())
 }
 
 fn secure_url(text: &str) -> Option<String> {

@@ -10,12 +10,12 @@ use crate::quote::MessageError;
 ///
 /// `Display` is what the client may read; the source is for the log.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.kind().detail)]
 pub enum Error {
     /// The request cannot be read; the text says what is wrong.
     #[error("{0}")]
     Unreadable(&'static str),
     /// Nobody is signed in, or nobody who can be believed.
-    #[error("{}", self.kind().detail)]
     Unauthorized {
         /// Clerk's reason.
         reason: Reason,
@@ -23,22 +23,17 @@ pub enum Error {
         by_header: bool,
     },
     /// A change by cookie that was not sent by a page of this application.
-    #[error("{}", self.kind().detail)]
     CrossSite,
     /// The user has no quote.
-    #[error("{}", self.kind().detail)]
     NoQuote,
     /// Nothing is at this path.
-    #[error("{}", self.kind().detail)]
     NotFound,
     /// The path exists, for the methods named.
-    #[error("{}", self.kind().detail)]
     MethodNotAllowed {
         /// Value of the `Allow` header.
         allow: &'static str,
     },
     /// The body is larger than any message can be.
-    #[error("{}", self.kind().detail)]
     TooLarge,
     /// The body is of a type that is not read here.
     #[error("Send {expected}.")]
@@ -47,20 +42,15 @@ pub enum Error {
         expected: &'static str,
     },
     /// The message in a form is not UTF-8.
-    #[error("{}", self.kind().detail)]
     NotText,
     /// The message breaks a rule.
-    #[error("{}", self.kind().detail)]
     Message(MessageError),
     /// Nothing is known of Clerk's keys, so nobody can be verified.
-    #[error("{}", self.kind().detail)]
     KeySetUnavailable(#[from] KeySetUnavailable),
     /// Postgres did not answer in time, refused the connection, or could not
     /// carry out a statement.
-    #[error("{}", self.kind().detail)]
     Database(#[from] DatabaseError),
     /// A fault of this application.
-    #[error("{}", self.kind().detail)]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -177,12 +167,6 @@ const fn row(code: &'static str, status: u16, detail: &'static str) -> ErrorKind
         title: "That request cannot be answered",
         hint: "Go back and try again.",
         retry_after_secs: None,
-    }
-}
-
-impl From<MessageError> for Error {
-    fn from(error: MessageError) -> Self {
-        Self::Message(error)
     }
 }
 

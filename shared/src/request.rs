@@ -143,7 +143,7 @@ impl Request {
         } else {
             self.message_of_json()
         }?;
-        Ok(Message::parse(&text)?)
+        Message::parse(&text).map_err(Error::Message)
     }
 
     fn message_of_json(&self) -> Result<String, Error> {

@@ -7,13 +7,12 @@ use std::process::ExitCode;
 
 use clerk_auth::Session;
 use http::StatusCode;
+use pages::App;
 use shared::auth::PageAccess;
 use shared::config::PageConfig;
 use shared::flash::{self, Flash};
 use shared::response::{empty, redirect, set_cookie};
 use shared::{Error, Request, Response, quote};
-
-type App = shared::App<PageConfig>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

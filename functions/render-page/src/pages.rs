@@ -3,11 +3,15 @@
 use askama::Template;
 use clerk_auth::Reason;
 use http::StatusCode;
+use shared::config::PageConfig;
 use shared::flash::Flash;
 use shared::quote::{MAX_CHARACTERS, Quote};
 use shared::{Error, Request, Response, response};
 
-use crate::{App, routes};
+use crate::routes;
+
+/// What the handler works with.
+pub(crate) type App = shared::App<PageConfig>;
 
 #[derive(Template)]
 #[template(path = "quote.html")]

@@ -71,10 +71,6 @@ impl Authenticator {
     ///
     /// # Errors
     /// The key set is needed and nothing of it is known.
-    #[cfg_attr(
-        not(feature = "jwks"),
-        expect(clippy::unused_async, reason = "features only add")
-    )]
     pub async fn decide(&self, request: &RequestView<'_>) -> Result<Decision, KeySetUnavailable> {
         let context = self.context(request);
         match &self.keys {

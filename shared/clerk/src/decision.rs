@@ -6,7 +6,7 @@
 
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 
-use crate::handshake::{Handshake, Return};
+use crate::handshake::Return;
 use crate::instance::Instance;
 use crate::key::PublicKeys;
 use crate::names::{DEV_BROWSER, HANDSHAKE, HANDSHAKE_NONCE, HELP_PARAMETER};
@@ -233,18 +233,23 @@ impl AuthContext<'_> {
         self.handshake(reason, header_token)
     }
 
+    /// A handshake, if the request can be redirected and no loop is stopped.
     fn handshake(&self, reason: Reason, header_token: Option<&str>) -> Decision {
-        match self.start_handshake(reason, header_token) {
-            Handshake::Redirect { location, counter } => Decision {
-                set_cookie: vec![counter],
-                ..State::Handshake { reason, location }.into()
-            },
-            Handshake::NotEligible => Decision::signed_out(reason),
-            Handshake::LoopStopped => State::SignedOut {
+        if !self.request.is_eligible_for_handshake() {
+            return Decision::signed_out(reason);
+        }
+        if self.is_in_a_loop() {
+            let loop_stopped = true;
+            return State::SignedOut {
                 reason,
-                loop_stopped: true,
+                loop_stopped,
             }
-            .into(),
+            .into();
+        }
+        let location = self.handshake_location(reason, header_token);
+        Decision {
+            set_cookie: vec![self.count_redirect()],
+            ..State::Handshake { reason, location }.into()
         }
     }
 }

@@ -5,6 +5,7 @@
 //! to load (`SSL_CERT_FILE`), so the system's bundle is named here. It is made
 //! when it is needed, because loading the bundle takes tens of milliseconds.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use http::{Request, StatusCode};
@@ -37,17 +38,12 @@ pub(crate) async fn get(url: &str) -> Result<Vec<u8>, String> {
     let host = url.host_str().ok_or("a URL without host")?;
     let port = url.port_or_known_default().ok_or("a URL without port")?;
     let address = (host.trim_matches(['[', ']']), port);
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(|error| error.to_string())?;
+    let stream = TcpStream::connect(address).await.map_err(text)?;
     if url.scheme() == "http" {
         return exchange(stream, &url).await;
     }
     let connector = tokio_native_tls::TlsConnector::from(connector()?);
-    let stream = connector
-        .connect(address.0, stream)
-        .await
-        .map_err(|error| error.to_string())?;
+    let stream = connector.connect(address.0, stream).await.map_err(text)?;
     exchange(stream, &url).await
 }
 
@@ -56,12 +52,16 @@ fn connector() -> Result<TlsConnector, String> {
     builder.min_protocol_version(Some(Protocol::Tlsv12));
     let bundle = SYSTEM_BUNDLES.iter().find(|path| Path::new(path).exists());
     if let Some(pem) = bundle.and_then(|path| std::fs::read(path).ok()) {
-        let certificates = Certificate::stack_from_pem(&pem).map_err(|error| error.to_string())?;
+        let certificates = Certificate::stack_from_pem(&pem).map_err(text)?;
         for certificate in certificates {
             builder.add_root_certificate(certificate);
         }
     }
-    builder.build().map_err(|error| error.to_string())
+    builder.build().map_err(text)
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
 }
 
 async fn exchange<S>(stream: S, url: &Url) -> Result<Vec<u8>, String>
@@ -73,23 +73,18 @@ where
         .header(HOST, authority)
         .header(ACCEPT, "application/json")
         .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| error.to_string())?;
+        .map_err(text)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
     let driver = tokio::spawn(connection);
     let answer = async {
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| error.to_string())?;
+        let response = sender.send_request(request).await.map_err(text)?;
         if response.status() != StatusCode::OK {
             return Err(format!("status {}", response.status().as_u16()));
         }
         let body = Limited::new(response.into_body(), MAX_ANSWER)
             .collect()
             .await;
-        Ok(body.map_err(|error| error.to_string())?.to_bytes().to_vec())
+        Ok(body.map_err(text)?.to_bytes().to_vec())
     };
     let answer = answer.await;
     driver.abort();

@@ -27,40 +27,38 @@ const REDIRECT_LIMIT: u64 = 3;
 /// redirect takes, shorter than a person takes to try again.
 const REDIRECT_COUNT_MAX_AGE: u64 = 2;
 
-/// Whether a handshake can be started.
-pub(crate) enum Handshake {
-    /// Redirect to this URL and count it with this cookie.
-    Redirect {
-        /// URL at the Frontend API.
-        location: String,
-        /// The counter as a `Set-Cookie` value.
-        counter: String,
-    },
-    /// The request is not one that a browser would follow a redirect for.
-    NotEligible,
-    /// Too many in a row: another one would loop.
-    LoopStopped,
+impl RequestView<'_> {
+    /// Whether the request may be redirected to a handshake: only a page load. A
+    /// script's request would fail on the other origin, and a form post would be
+    /// repeated against it.
+    pub(crate) fn is_eligible_for_handshake(&self) -> bool {
+        self.method == "GET"
+            && match self.sec_fetch_dest {
+                Some("document" | "iframe") => true,
+                None | Some("") => self
+                    .accept
+                    .is_some_and(|accept| accept.starts_with("text/html")),
+                Some(_) => false,
+            }
+    }
 }
 
 impl AuthContext<'_> {
-    /// Starts a handshake, if the request can be redirected.
-    pub(crate) fn start_handshake(&self, reason: Reason, header_token: Option<&str>) -> Handshake {
-        if !is_eligible(self.request) {
-            return Handshake::NotEligible;
-        }
-        if self.redirect_count >= REDIRECT_LIMIT {
-            return Handshake::LoopStopped;
-        }
-        Handshake::Redirect {
-            location: self.handshake_location(reason, header_token),
-            counter: format!(
-                "{REDIRECT_COUNT_COOKIE}={}; SameSite=Lax; HttpOnly; Max-Age={REDIRECT_COUNT_MAX_AGE}",
-                self.redirect_count + 1
-            ),
-        }
+    /// Whether as many handshakes have followed each other as may.
+    pub(crate) fn is_in_a_loop(&self) -> bool {
+        self.redirect_count >= REDIRECT_LIMIT
     }
 
-    fn handshake_location(&self, reason: Reason, header_token: Option<&str>) -> String {
+    /// The `Set-Cookie` value that counts one more handshake.
+    pub(crate) fn count_redirect(&self) -> String {
+        let count = self.redirect_count + 1;
+        format!(
+            "{REDIRECT_COUNT_COOKIE}={count}; SameSite=Lax; HttpOnly; Max-Age={REDIRECT_COUNT_MAX_AGE}"
+        )
+    }
+
+    /// URL of the handshake at the Frontend API.
+    pub(crate) fn handshake_location(&self, reason: Reason, header_token: Option<&str>) -> String {
         let return_url = self
             .request
             .url_without(&[DEV_BROWSER, DEV_SESSION_PARAMETER]);
@@ -139,19 +137,6 @@ impl AuthContext<'_> {
             verified => verified,
         }
     }
-}
-
-/// Only a page load may be redirected: a script's request would fail on the
-/// other origin, and a form post would be repeated against it.
-fn is_eligible(request: &RequestView<'_>) -> bool {
-    request.method == "GET"
-        && match request.sec_fetch_dest {
-            Some("document" | "iframe") => true,
-            None | Some("") => request
-                .accept
-                .is_some_and(|accept| accept.starts_with("text/html")),
-            Some(_) => false,
-        }
 }
 
 /// What a returning handshake brought.

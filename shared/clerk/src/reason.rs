@@ -106,29 +106,17 @@ impl Reason {
     /// should explain it instead of redirecting.
     #[must_use]
     pub fn is_unverifiable(self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::TokenInvalid
-            | Self::TokenInvalidAlgorithm
-            | Self::TokenInvalidSignature
-            | Self::TokenInvalidAuthorizedParties
-            | Self::TokenInvalidIssuer
-            | Self::TokenVerificationFailed
-            | Self::TokenTypeMismatch
-            | Self::JwkKidMismatch => true,
-            Self::DevBrowserMissing
-            | Self::DevBrowserSync
-            | Self::SessionTokenAndUatMissing
-            | Self::SessionTokenButNoClientUat
-            | Self::ClientUatButNoSessionToken
-            | Self::SessionTokenIatBeforeClientUat
-            | Self::SessionTokenMissing
-            | Self::SessionTokenExpired
-            | Self::SessionTokenExpiredNonGet
-            | Self::SessionTokenNbf
-            | Self::SessionTokenIatInTheFuture
-            | Self::SessionPending
-            | Self::PrimaryDomainCrossOriginSync => false,
-        }
+                | Self::TokenInvalidAlgorithm
+                | Self::TokenInvalidSignature
+                | Self::TokenInvalidAuthorizedParties
+                | Self::TokenInvalidIssuer
+                | Self::TokenVerificationFailed
+                | Self::TokenTypeMismatch
+                | Self::JwkKidMismatch
+        )
     }
 }
 

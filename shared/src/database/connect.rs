@@ -75,9 +75,7 @@ async fn try_connect(options: &ConnectOptions) -> Result<(Client, JoinHandle<()>
     let stream = connect_tcp(options).await?;
     // A connection that is given up must not deliver a statement later, when
     // another one has carried it out already.
-    stream
-        .set_zero_linger()
-        .map_err(DatabaseError::of_network)?;
+    stream.set_zero_linger()?;
     let (client, connection) = options
         .config
         .connect_raw(stream, options.tls())
@@ -101,14 +99,12 @@ pub(super) async fn connect_tcp(options: &ConnectOptions) -> Result<TcpStream, D
     for address in addresses {
         match timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
-                stream
-                    .set_nodelay(true)
-                    .map_err(DatabaseError::of_network)?;
+                stream.set_nodelay(true)?;
                 return Ok(stream);
             }
             Ok(Err(error)) => last = error,
             Err(_) => last = io::ErrorKind::TimedOut.into(),
         }
     }
-    Err(DatabaseError::of_network(last))
+    Err(last.into())
 }

@@ -33,12 +33,6 @@ impl DatabaseError {
         ))
     }
 
-    /// An error of the network before there was a connection.
-    #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-    pub(super) fn of_network(error: io::Error) -> Self {
-        Self::Unavailable(format!("connecting: {error}"))
-    }
-
     /// A host name that was not resolved. One that does not exist will not come
     /// to exist by waiting, other than a network that is not there yet.
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -87,6 +81,13 @@ impl DatabaseError {
         } else {
             Self::Statement(text)
         }
+    }
+}
+
+/// An error of the network before there was a connection.
+impl From<io::Error> for DatabaseError {
+    fn from(error: io::Error) -> Self {
+        Self::Unavailable(format!("connecting: {error}"))
     }
 }
 
