@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header::COOKIE};
 
-use crate::{Config, StandIn, instance::Instance};
+use crate::{Config, StandIn, keys::Instance};
 
 /// Secret of a browser in a production instance; only the Frontend API and the
 /// portal read it.
@@ -77,7 +77,7 @@ impl StandIn {
 
     /// The suffixed name of a cookie.
     pub(crate) fn suffixed(&self, name: &str) -> String {
-        format!("{name}_{}", self.instance.suffix)
+        format!("{name}_{}", self.instance.cookie_suffix)
     }
 
     fn both(&self, name: &str, value: Option<&str>, domain: Option<&str>) -> [String; 2] {

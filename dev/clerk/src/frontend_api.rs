@@ -1,13 +1,13 @@
 //! The calls that clerk-js makes while it loads, refreshes tokens and signs out.
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
-    StandIn,
+    StandIn, User,
     call::Call,
-    clients::{Client, Session},
     reply::{self, Reply},
+    store::{Client, Session},
 };
 
 impl StandIn {
@@ -23,32 +23,26 @@ impl StandIn {
             (_, ["client", "handshake"]) => Ok(reply::empty(StatusCode::METHOD_NOT_ALLOWED)),
             ("GET" | "PATCH", ["environment"]) => Ok(reply::json(&self.environment()?)),
             ("POST", ["dev_browser"]) if !self.instance.production => {
-                let (secret, _client) = self.store.create()?;
+                let secret = self.store.create()?.secret;
                 Ok(reply::json(
                     &json!({ "object": "dev_browser", "id": secret }),
                 ))
             }
             _ => match self.browser(call)? {
-                Some((secret, client)) => self.of_browser(&secret, &client, method, path),
+                Some(client) => self.of_browser(client, method, path),
                 None => Ok(self.of_unknown_browser(method, path)),
             },
         }
     }
 
-    fn of_browser(
-        &self,
-        secret: &str,
-        client: &Client,
-        method: &str,
-        path: &[&str],
-    ) -> anyhow::Result<Reply> {
+    fn of_browser(&self, client: Client, method: &str, path: &[&str]) -> anyhow::Result<Reply> {
         match (method, path) {
             ("GET" | "POST" | "PUT", ["client"]) => {
-                Ok(reply::json(&json!({ "response": self.client(client)? })))
+                Ok(reply::json(&json!({ "response": self.client(&client)? })))
             }
-            ("DELETE", ["client"] | ["client", "sessions"]) => self.end_session(secret),
-            _ => match client.active_session() {
-                Some(session) => self.of_session(secret, client, session, method, path),
+            ("DELETE", ["client"] | ["client", "sessions"]) => self.end_session(client),
+            _ => match client.signed_in() {
+                Some((session, user)) => self.of_session(&client, session, user, method, path),
                 None => Ok(signed_out()),
             },
         }
@@ -56,9 +50,9 @@ impl StandIn {
 
     fn of_session(
         &self,
-        secret: &str,
         client: &Client,
         session: &Session,
+        user: &User,
         method: &str,
         path: &[&str],
     ) -> anyhow::Result<Reply> {
@@ -68,22 +62,21 @@ impl StandIn {
                 json!({ "object": "token", "jwt": self.session_token(session)? })
             }
             ("POST", ["client", "sessions", _, "remove" | "end"]) => {
-                return self.end_session(secret);
+                return self.end_session(client.clone());
             }
             ("GET", ["client", "sessions", _]) | ("POST", ["client", "sessions", _, "touch"]) => {
-                json!({ "response": self.session(session)?, "client": self.client(client)? })
+                json!({ "response": self.session(session, user)?, "client": self.client(client)? })
             }
-            ("GET", ["me"]) => json!({ "response": self.session(session)?["user"] }),
-            ("GET", ["me", "sessions", "active"]) => json!([self.session(session)?]),
+            ("GET", ["me"]) => json!({ "response": self.session(session, user)?["user"] }),
+            ("GET", ["me", "sessions", "active"]) => json!([self.session(session, user)?]),
             _ => return Ok(unknown(method, path)),
         };
         Ok(reply::json(&body))
     }
 
-    fn end_session(&self, secret: &str) -> anyhow::Result<Reply> {
-        let client = self.store.sign_out(secret)?;
-        let client = client.map_or(Ok(Value::Null), |client| self.client(&client))?;
-        let mut reply = reply::json(&json!({ "response": client }));
+    fn end_session(&self, client: Client) -> anyhow::Result<Reply> {
+        let client = self.store.sign_out(client)?;
+        let mut reply = reply::json(&json!({ "response": self.client(&client)? }));
         if self.instance.production {
             reply::set_cookies(&mut reply, &self.client_uat_cookies(0))?;
         }
@@ -130,6 +123,7 @@ fn unknown(method: &str, path: &[&str]) -> Reply {
 #[cfg(test)]
 mod tests {
     use http::{Request, header};
+    use serde_json::Value;
 
     use super::*;
     use crate::fixture::{
@@ -157,8 +151,8 @@ mod tests {
     #[test]
     fn a_session_gets_tokens_until_it_ends() {
         let stand_in = development();
-        let (secret, client) = stand_in.store.sign_in(None, "user_ada").unwrap();
-        let session = client.session.unwrap().id;
+        let client = stand_in.store.sign_in(None, "user_ada").unwrap();
+        let (secret, session) = (client.secret, client.session.unwrap().id);
         let tokens = format!("/v1/client/sessions/{session}/tokens?__clerk_db_jwt={secret}");
         let token = json(&post(&stand_in, &tokens, ""));
         let (_header, claims) = decoded(token["jwt"].as_str().unwrap());
@@ -173,7 +167,7 @@ mod tests {
     #[test]
     fn another_session_id_gets_no_token() {
         let stand_in = development();
-        let (secret, _) = stand_in.store.sign_in(None, "user_ada").unwrap();
+        let secret = stand_in.store.sign_in(None, "user_ada").unwrap().secret;
         let tokens = format!("/v1/client/sessions/sess_other/tokens?__clerk_db_jwt={secret}");
         assert_eq!(
             post(&stand_in, &tokens, "").status(),
@@ -186,7 +180,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let open = || StandIn::open(development_config(dir.path())).unwrap();
         let first = open();
-        let (secret, _) = first.store.sign_in(None, "user_ada").unwrap();
+        let secret = first.store.sign_in(None, "user_ada").unwrap().secret;
         let again = open();
         let client = get(&again, &format!("/v1/client?__clerk_db_jwt={secret}"));
         let session = &json(&client)["response"]["sessions"][0];
@@ -199,7 +193,7 @@ mod tests {
         let stand_in = production();
         let nobody = get(&stand_in, "/v1/client");
         assert_eq!(json(&nobody)["response"], Value::Null);
-        let (secret, _) = stand_in.store.sign_in(None, "user_ada").unwrap();
+        let secret = stand_in.store.sign_in(None, "user_ada").unwrap().secret;
         let request = Request::post("/v1/client/sessions?_method=DELETE")
             .header(header::COOKIE, format!("__client={secret}"));
         let reply = stand_in.respond(request.body(Vec::new()).unwrap());

@@ -7,10 +7,10 @@ use serde_json::json;
 use crate::{
     StandIn,
     call::Call,
-    clients::Client,
     cookies::{CLIENT, DEV_BROWSER, HANDSHAKE},
     redirect,
     reply::{self, Reply},
+    store::Client,
 };
 
 impl StandIn {
@@ -36,8 +36,8 @@ impl StandIn {
         reply::redirect(StatusCode::TEMPORARY_REDIRECT, &target)
     }
 
-    /// The browser that a request names, with its secret.
-    pub(crate) fn browser(&self, call: &Call) -> anyhow::Result<Option<(String, Client)>> {
+    /// The browser that a request comes from.
+    pub(crate) fn browser(&self, call: &Call) -> anyhow::Result<Option<Client>> {
         let secret = if self.instance.production {
             call.cookie(CLIENT)
         } else {
@@ -46,11 +46,10 @@ impl StandIn {
                 .or_else(|| call.cookie(&self.suffixed(DEV_BROWSER)))
                 .or_else(|| call.cookie(DEV_BROWSER))
         };
-        let Some(secret) = secret else {
-            return Ok(None);
-        };
-        let client = self.store.find(secret)?;
-        Ok(client.map(|client| (secret.to_owned(), client)))
+        match secret {
+            Some(secret) => self.store.find(secret),
+            None => Ok(None),
+        }
     }
 
     /// The Set-Cookie headers that the application is to send.
@@ -59,19 +58,15 @@ impl StandIn {
         let browser = self.browser(call)?;
         let client = if self.instance.production {
             directives.push(self.handshake_cookie_removed());
-            browser.map(|(_secret, client)| client)
+            browser
         } else {
-            let (secret, client) = match browser {
-                Some(known) => known,
-                None => self.store.create()?,
-            };
-            directives.extend(self.dev_browser_cookies(&secret));
+            let client = browser.map_or_else(|| self.store.create(), Ok)?;
+            directives.extend(self.dev_browser_cookies(&client.secret));
             Some(client)
         };
-        let signed_in = client
-            .as_ref()
-            .and_then(|client| Some((client, client.active_session()?)));
-        if let Some((client, session)) = signed_in {
+        if let Some(client) = client
+            && let Some((session, _user)) = client.signed_in()
+        {
             let token = self.session_token(session)?;
             directives.extend(self.client_uat_cookies(client.updated_at / 1000));
             directives.extend(self.session_cookies(Some(&token)));
@@ -126,8 +121,8 @@ mod tests {
     #[test]
     fn a_signed_in_browser_gets_its_session() {
         let stand_in = development();
-        let (secret, client) = stand_in.store.sign_in(None, "user_ada").unwrap();
-        let directives = development_handshake(&stand_in, &secret);
+        let client = stand_in.store.sign_in(None, "user_ada").unwrap();
+        let directives = development_handshake(&stand_in, &client.secret);
         for name in ["__session", "__session_MWTw9P_R"] {
             let (_header, claims) = decoded(value(&directives, name));
             assert_eq!(claims["sub"], "user_ada");
@@ -137,16 +132,16 @@ mod tests {
             assert_eq!(value(&directives, name), uat);
         }
         for name in ["__clerk_db_jwt", "__clerk_db_jwt_MWTw9P_R"] {
-            assert_eq!(value(&directives, name), secret);
+            assert_eq!(value(&directives, name), client.secret);
         }
     }
 
     #[test]
     fn a_signed_out_browser_loses_its_session() {
         let stand_in = development();
-        let (secret, _) = stand_in.store.sign_in(None, "user_ada").unwrap();
-        stand_in.store.sign_out(&secret).unwrap();
-        let directives = development_handshake(&stand_in, &secret);
+        let client = stand_in.store.sign_in(None, "user_ada").unwrap();
+        let client = stand_in.store.sign_out(client).unwrap();
+        let directives = development_handshake(&stand_in, &client.secret);
         assert!(directives.contains(&"__session=; Path=/; Max-Age=0; SameSite=Lax".to_owned()));
         assert_eq!(value(&directives, "__session_MWTw9P_R"), "");
         assert_eq!(value(&directives, "__client_uat"), "0");
@@ -164,11 +159,11 @@ mod tests {
     #[test]
     fn production_hands_over_in_a_cookie_that_removes_itself() {
         let stand_in = production();
-        let (secret, _) = stand_in.store.sign_in(None, "user_ada").unwrap();
+        let client = stand_in.store.sign_in(None, "user_ada").unwrap();
         let request = Request::get(format!(
             "{ENDPOINT}?redirect_url=https%3A%2F%2Fwww.example.test%2F"
         ));
-        let request = request.header(header::COOKIE, format!("__client={secret}"));
+        let request = request.header(header::COOKIE, format!("__client={}", client.secret));
         let reply = stand_in.respond(request.body(Vec::new()).unwrap());
         assert_eq!(location(&reply), "https://www.example.test/");
         let cookies = set_cookies(&reply);

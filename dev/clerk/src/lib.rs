@@ -6,7 +6,7 @@
 //! - [`StandIn`]: one instance; [`StandIn::respond`] answers a request, and
 //!   `StandIn::token` and `StandIn::sign` (in `tokens`) make tokens
 //! - [`keys`]: the signing key and publishable keys
-//! - `clients`, `state`: who is signed in, kept in a file between runs
+//! - `store`: the demo users and who is signed in, kept in a folder
 //! - `frontend_api`, `resources`, `environment`: the calls of clerk-js
 //! - `handshake`, `cookies`: how a sign-in reaches the application's cookies
 //! - `portal`, `pages`: the account portal, for people
@@ -17,15 +17,11 @@
 //! `bin/clerk-stand-in-server.rs` starts [`server`].
 
 mod call;
-mod clients;
 mod config;
 mod cookies;
 mod environment;
-mod files;
-mod fresh;
 mod frontend_api;
 mod handshake;
-mod instance;
 pub mod keys;
 mod pages;
 mod portal;
@@ -35,19 +31,17 @@ mod resources;
 mod routes;
 mod scripts;
 pub mod server;
-mod state;
+mod store;
 mod tokens;
-mod users;
 
 #[cfg(test)]
 mod fixture;
 
 pub use config::Config;
-pub use users::{User, users};
+pub use store::{User, users};
 
-use instance::Instance;
-use keys::SigningKey;
-use state::Store;
+use keys::{Instance, SigningKey};
+use store::Store;
 
 /// One Clerk instance: its key, its demo users and who is signed in.
 pub struct StandIn {
@@ -68,7 +62,7 @@ impl StandIn {
         let config = config.checked()?;
         let instance = Instance::of(&config.publishable_key)?;
         let store = Store::open(&config.dir)?;
-        let key = store.locked(|| SigningKey::open(&config.dir))?;
+        let key = SigningKey::open(&store)?;
         Ok(Self {
             config,
             instance,
@@ -80,12 +74,12 @@ impl StandIn {
     /// The public key as PEM (SPKI), for `CLERK_JWT_KEY`.
     #[must_use]
     pub fn jwt_key(&self) -> String {
-        self.key.public_pem().to_owned()
+        self.key.public_pem.clone()
     }
 
     /// The key set, as `/.well-known/jwks.json` serves it.
     #[must_use]
     pub fn jwks(&self) -> serde_json::Value {
-        self.key.jwks()
+        self.key.jwks.clone()
     }
 }

@@ -6,11 +6,10 @@ use http::{StatusCode, header::CONTENT_SECURITY_POLICY};
 
 use crate::{
     StandIn, User,
-    clients::Client,
     config::origin_of,
     cookies::redirect_count_cleared,
     reply::{self, Reply},
-    users,
+    store::{Client, users},
 };
 
 pub(crate) const STYLE: &str = include_str!("../assets/portal.css");
@@ -44,8 +43,8 @@ struct RefusalPage<'a> {
     problem: &'a str,
 }
 
-/// A browser and its secret, if the visitor's is known.
-type Browser<'a> = Option<&'a (String, Client)>;
+/// The browser, if it is known.
+type Browser<'a> = Option<&'a Client>;
 
 impl StandIn {
     /// The demo users to choose from.
@@ -59,7 +58,7 @@ impl StandIn {
             app_origin: &self.config.app_origin,
             redirect_url,
             dev_browser: self.dev_browser(browser),
-            users: users::users(),
+            users: users(),
             signed_in: user_of(browser),
         })
     }
@@ -107,13 +106,13 @@ impl StandIn {
     /// to know a development browser by.
     fn dev_browser<'a>(&self, browser: Browser<'a>) -> &'a str {
         match browser {
-            Some((secret, _client)) if !self.instance.production => secret,
+            Some(client) if !self.instance.production => &client.secret,
             _ => "",
         }
     }
 }
 
 fn user_of(browser: Browser<'_>) -> Option<&'static User> {
-    let (_secret, client) = browser?;
-    users::find(&client.active_session()?.user_id)
+    let (_session, user) = browser?.signed_in()?;
+    Some(user)
 }

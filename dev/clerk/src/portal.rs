@@ -9,7 +9,7 @@ use crate::{
     pages::{SCRIPT, STYLE},
     redirect,
     reply::{self, Reply},
-    users,
+    store::find_user,
 };
 
 impl StandIn {
@@ -41,14 +41,13 @@ impl StandIn {
     }
 
     fn sign_in(&self, call: &Call, redirect_url: &str) -> anyhow::Result<Reply> {
-        let Some(user) = call.form("user").and_then(users::find) else {
+        let Some(user) = call.form("user").and_then(find_user) else {
             return self.refusal(StatusCode::BAD_REQUEST, "There is no such demo user.");
         };
-        let known = self.browser(call)?.map(|(secret, _client)| secret);
-        let (secret, client) = self.store.sign_in(known.as_deref(), user.id)?;
-        let mut reply = self.back(redirect_url, &secret)?;
+        let client = self.store.sign_in(self.browser(call)?, user.id)?;
+        let mut reply = self.back(redirect_url, &client.secret)?;
         if self.instance.production {
-            reply::set_cookies(&mut reply, &[self.client_cookie(&secret)])?;
+            reply::set_cookies(&mut reply, &[self.client_cookie(&client.secret)])?;
             let seconds = client.updated_at / 1000;
             reply::set_cookies(&mut reply, &self.client_uat_cookies(seconds))?;
         }
@@ -56,11 +55,11 @@ impl StandIn {
     }
 
     fn sign_out(&self, call: &Call, redirect_url: &str) -> anyhow::Result<Reply> {
-        let Some((secret, _client)) = self.browser(call)? else {
+        let Some(client) = self.browser(call)? else {
             return reply::redirect(StatusCode::SEE_OTHER, redirect_url);
         };
-        self.store.sign_out(&secret)?;
-        let mut reply = self.back(redirect_url, &secret)?;
+        let client = self.store.sign_out(client)?;
+        let mut reply = self.back(redirect_url, &client.secret)?;
         if self.instance.production {
             reply::set_cookies(&mut reply, &self.client_uat_cookies(0))?;
         }
@@ -127,7 +126,7 @@ mod tests {
     #[test]
     fn the_same_browser_changes_users_and_signs_out() {
         let stand_in = development();
-        let (secret, _) = stand_in.store.sign_in(None, "user_ada").unwrap();
+        let secret = stand_in.store.sign_in(None, "user_ada").unwrap().secret;
         let browser = format!("__clerk_db_jwt={secret}");
         let user = || stand_in.store.find(&secret).unwrap().unwrap().session;
         post(&stand_in, "/sign-in", &format!("user=user_alan&{browser}"));
@@ -152,6 +151,14 @@ mod tests {
         ] {
             assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
         }
+    }
+
+    #[test]
+    fn an_unknown_secret_is_not_adopted() {
+        let stand_in = development();
+        let reply = post(&stand_in, "/sign-in", "user=user_ada&__clerk_db_jwt=mine");
+        assert!(!location(&reply).ends_with("=mine"));
+        assert!(stand_in.store.find("mine").unwrap().is_none());
     }
 
     #[test]

@@ -2,14 +2,11 @@
 //! (`ClientJSON`, `SessionJSON`, `UserJSON` of @clerk/shared). Times are in
 //! milliseconds since 1970.
 
-use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::{
     StandIn, User,
-    clients::{Client, Session},
-    fresh::now_ms,
-    users,
+    store::{Client, Session, now_ms},
 };
 
 /// How long a session lasts: a week, like Clerk's by default, in milliseconds.
@@ -17,18 +14,16 @@ const SESSION_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
 impl StandIn {
     pub(crate) fn client(&self, client: &Client) -> anyhow::Result<Value> {
-        let session = client.active_session();
-        let sessions: Vec<Value> = session
-            .map(|session| self.session(session))
-            .into_iter()
-            .collect::<Result<_, _>>()?;
+        let signed_in = client.signed_in();
+        let session = signed_in.map(|(session, user)| self.session(session, user));
+        let sessions: Vec<Value> = session.into_iter().collect::<Result<_, _>>()?;
         Ok(json!({
             "object": "client",
             "id": client.id,
             "sessions": sessions,
             "sign_in": null,
             "sign_up": null,
-            "last_active_session_id": session.map(|session| &session.id),
+            "last_active_session_id": signed_in.map(|(session, _user)| &session.id),
             "last_authentication_strategy": null,
             "cookie_expires_at": null,
             "created_at": client.created_at,
@@ -36,8 +31,7 @@ impl StandIn {
         }))
     }
 
-    pub(crate) fn session(&self, session: &Session) -> anyhow::Result<Value> {
-        let user = users::find(&session.user_id).context("the session's user is gone")?;
+    pub(crate) fn session(&self, session: &Session, user: &User) -> anyhow::Result<Value> {
         let now = now_ms();
         Ok(json!({
             "object": "session",

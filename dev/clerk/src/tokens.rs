@@ -3,7 +3,10 @@
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-use crate::{StandIn, clients::Session, fresh::now_ms};
+use crate::{
+    StandIn,
+    store::{Session, now_ms},
+};
 
 /// `cat` of a session token, by which Clerk's verifiers tell it from JWT
 /// templates and machine tokens (`JwtCategory` of @clerk/backend).
@@ -51,7 +54,7 @@ impl StandIn {
             "exp": now.saturating_add(ttl_secs),
             "fva": [minutes, -1],
             "iat": now,
-            "iss": self.instance.issuer(),
+            "iss": format!("https://{}", self.instance.host),
             "nbf": now.saturating_sub(NOT_BEFORE_SECS),
             "sid": session.id,
             "sts": "active",
