@@ -1,11 +1,9 @@
-//! Where the stand-in lives and what it stands in for.
+//! Where the stand-in is, and which application it is for.
 
 use std::{env, path::PathBuf};
 
 use anyhow::{Context as _, ensure};
-
-/// How long Clerk's session tokens live, in seconds.
-const TOKEN_TTL_SECS: u64 = 60;
+use http::Uri;
 
 /// What one instance needs to know. Addresses have no slash at the end.
 #[derive(Clone)]
@@ -20,7 +18,7 @@ pub struct Config {
     /// Public address of the account portal; its page is `{accounts}/sign-in`.
     pub accounts: String,
     /// Origin of the application: `azp` of the tokens, and the only place that
-    /// visitors are sent back to.
+    /// browsers are sent back to.
     pub app_origin: String,
     /// The folder in which npm put @clerk/clerk-js and @clerk/ui.
     pub node_modules: PathBuf,
@@ -31,9 +29,8 @@ pub struct Config {
 
 impl Config {
     /// Reads `CLERK_STAND_IN_DIR`, `CLERK_STAND_IN_NODE_MODULES`,
-    /// `CLERK_STAND_IN_TOKEN_TTL` (default 60), `CLERK_PUBLISHABLE_KEY`,
-    /// `CLERK_PROXY_URL` and `PUBLIC_ORIGIN`. Portal and Frontend API share
-    /// the proxy's address.
+    /// `CLERK_PUBLISHABLE_KEY`, `CLERK_PROXY_URL` and `PUBLIC_ORIGIN`. Portal
+    /// and Frontend API share the proxy's address.
     ///
     /// # Errors
     /// A variable that is missing or malformed; the error names it.
@@ -43,12 +40,6 @@ impl Config {
             is_loopback(&proxy),
             "CLERK_PROXY_URL must be on localhost: the stand-in is for this machine only"
         );
-        let token_ttl_secs = match env::var("CLERK_STAND_IN_TOKEN_TTL") {
-            Ok(seconds) => seconds
-                .parse()
-                .context("CLERK_STAND_IN_TOKEN_TTL must be a number of seconds")?,
-            Err(_) => TOKEN_TTL_SECS,
-        };
         Ok(Self {
             dir: required("CLERK_STAND_IN_DIR", "a folder to keep state in")?.into(),
             publishable_key: required("CLERK_PUBLISHABLE_KEY", "such as pk_test_…")?,
@@ -60,7 +51,7 @@ impl Config {
                 "the folder that npm ci filled",
             )?
             .into(),
-            token_ttl_secs,
+            token_ttl_secs: 60,
         })
     }
 
@@ -82,23 +73,12 @@ impl Config {
             path_of(&self.app_origin).is_empty(),
             "the origin of the application must have no path"
         );
-        ensure!(self.token_ttl_secs > 0, "tokens must live for a second");
         Ok(self)
     }
 
     /// The path below which the Frontend API is served: `/__clerk`, or empty.
     pub(crate) fn base_path(&self) -> &str {
         path_of(&self.frontend_api)
-    }
-
-    /// Whether the application is served over https.
-    pub(crate) fn app_is_https(&self) -> bool {
-        self.app_origin.starts_with("https://")
-    }
-
-    /// Host name of the application, without port.
-    pub(crate) fn app_host(&self) -> &str {
-        host_of(&self.app_origin)
     }
 }
 
@@ -108,34 +88,22 @@ pub(crate) fn origin_of(address: &str) -> &str {
 }
 
 fn path_of(address: &str) -> &str {
-    let rest = after_scheme(address);
+    let (_scheme, rest) = address.split_once("://").unwrap_or(("", address));
     rest.find('/').map_or("", |slash| &rest[slash..])
 }
 
-/// The host of an address, without port; an IPv6 address keeps its brackets.
-fn host_of(address: &str) -> &str {
-    let authority = after_scheme(origin_of(address));
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => host,
-        _ => authority,
-    }
+/// The host of an address, without port; an IPv6 address has brackets.
+pub(crate) fn host_of(address: &str) -> Option<String> {
+    address.parse::<Uri>().ok()?.host().map(str::to_owned)
 }
 
 fn is_loopback(address: &str) -> bool {
-    matches!(host_of(address), "localhost" | "127.0.0.1" | "[::1]")
-}
-
-fn after_scheme(address: &str) -> &str {
-    address
-        .split_once("://")
-        .map_or(address, |(_scheme, rest)| rest)
+    host_of(address).is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&&*host))
 }
 
 fn required(name: &str, meaning: &str) -> anyhow::Result<String> {
-    env::var(name)
-        .ok()
-        .filter(|value| !value.is_empty())
-        .with_context(|| format!("{name} must be set: {meaning}"))
+    let value = env::var(name).ok().filter(|value| !value.is_empty());
+    value.with_context(|| format!("{name} must be set: {meaning}"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use http::{Request, Response, header};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Config, StandIn, keys::publishable_key};
+use crate::{config::Config, keys::publishable_key, stand_in::StandIn};
 
 /// A stand-in in a folder of its own.
 pub(crate) struct Fixture {
@@ -62,11 +62,14 @@ pub(crate) fn production() -> Fixture {
     }
 }
 
+/// The answer to a target below the address of the stand-in.
 pub(crate) fn get(stand_in: &StandIn, target: &str) -> Response<Vec<u8>> {
+    let target = format!("{}{target}", stand_in.config.base_path());
     stand_in.respond(Request::get(target).body(Vec::new()).unwrap())
 }
 
 pub(crate) fn post(stand_in: &StandIn, target: &str, form: &str) -> Response<Vec<u8>> {
+    let target = format!("{}{target}", stand_in.config.base_path());
     let request =
         Request::post(target).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     stand_in.respond(request.body(form.as_bytes().to_vec()).unwrap())

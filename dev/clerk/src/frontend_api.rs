@@ -1,123 +1,215 @@
-//! The calls that clerk-js makes while it loads, refreshes tokens and signs out.
+//! The Frontend API: what clerk-js calls while it loads, refreshes tokens and
+//! signs out, and the objects that it gets (`EnvironmentJSON`, `ClientJSON`,
+//! `SessionJSON`, `UserJSON` of @clerk/shared).
 
+use askama::Template;
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    StandIn, User,
-    call::Call,
-    reply::{self, Reply},
-    store::{Client, Session},
+    handshake,
+    stand_in::StandIn,
+    store::{Client, Session, User, now_ms},
+    web::{self, Request, Response},
 };
 
-impl StandIn {
-    /// Answers `/v1/…`.
-    pub(crate) fn frontend_api(
-        &self,
-        call: &Call,
-        method: &str,
-        path: &[&str],
-    ) -> anyhow::Result<Reply> {
-        match (method, path) {
-            ("GET", ["client", "handshake"]) => self.handshake(call),
-            (_, ["client", "handshake"]) => Ok(reply::empty(StatusCode::METHOD_NOT_ALLOWED)),
-            ("GET" | "PATCH", ["environment"]) => Ok(reply::json(&self.environment()?)),
-            ("POST", ["dev_browser"]) if !self.instance.production => {
-                let secret = self.store.create()?.secret;
-                Ok(reply::json(
-                    &json!({ "object": "dev_browser", "id": secret }),
-                ))
-            }
-            _ => match self.browser(call)? {
-                Some(client) => self.of_browser(client, method, path),
-                None => Ok(self.of_unknown_browser(method, path)),
-            },
+/// How long a session lasts: a week, as by Clerk's default, in milliseconds.
+const SESSION_AGE: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// The settings of the instance.
+#[derive(Template)]
+#[template(path = "environment.json", escape = "none")]
+struct Environment<'a> {
+    stand_in: &'a StandIn,
+}
+
+/// Answers `/v1/…`.
+pub(crate) fn respond(
+    stand_in: &StandIn,
+    request: &Request,
+    path: &[&str],
+) -> anyhow::Result<Response> {
+    let production = stand_in.instance.production;
+    match (request.method.as_str(), path) {
+        ("GET", ["client", "handshake"]) => handshake::respond(stand_in, request),
+        (_, ["client", "handshake"]) => Ok(web::empty(StatusCode::METHOD_NOT_ALLOWED)),
+        ("GET" | "PATCH", ["environment"]) => {
+            let environment = Environment { stand_in }.render()?;
+            Ok(web::body("application/json", environment))
         }
-    }
-
-    fn of_browser(&self, client: Client, method: &str, path: &[&str]) -> anyhow::Result<Reply> {
-        match (method, path) {
-            ("GET" | "POST" | "PUT", ["client"]) => {
-                Ok(reply::json(&json!({ "response": self.client(&client)? })))
-            }
-            ("DELETE", ["client"] | ["client", "sessions"]) => self.end_session(client),
-            _ => match client.signed_in() {
-                Some((session, user)) => self.of_session(&client, session, user, method, path),
-                None => Ok(signed_out()),
-            },
+        ("POST", ["dev_browser"]) if !production => {
+            let secret = stand_in.store.create()?.secret;
+            Ok(web::json(&json!({ "object": "dev_browser", "id": secret })))
         }
-    }
-
-    fn of_session(
-        &self,
-        client: &Client,
-        session: &Session,
-        user: &User,
-        method: &str,
-        path: &[&str],
-    ) -> anyhow::Result<Reply> {
-        let body = match (method, path) {
-            (_, ["client", "sessions", id, ..]) if *id != session.id => return Ok(signed_out()),
-            ("POST", ["client", "sessions", _, "tokens"]) => {
-                json!({ "object": "token", "jwt": self.session_token(session)? })
-            }
-            ("POST", ["client", "sessions", _, "remove" | "end"]) => {
-                return self.end_session(client.clone());
-            }
-            ("GET", ["client", "sessions", _]) | ("POST", ["client", "sessions", _, "touch"]) => {
-                json!({ "response": self.session(session, user)?, "client": self.client(client)? })
-            }
-            ("GET", ["me"]) => json!({ "response": self.session(session, user)?["user"] }),
-            ("GET", ["me", "sessions", "active"]) => json!([self.session(session, user)?]),
-            _ => return Ok(unknown(method, path)),
-        };
-        Ok(reply::json(&body))
-    }
-
-    fn end_session(&self, client: Client) -> anyhow::Result<Reply> {
-        let client = self.store.sign_out(client)?;
-        let mut reply = reply::json(&json!({ "response": self.client(&client)? }));
-        if self.instance.production {
-            reply::set_cookies(&mut reply, &self.client_uat_cookies(0))?;
-        }
-        Ok(reply)
-    }
-
-    fn of_unknown_browser(&self, method: &str, path: &[&str]) -> Reply {
-        if !self.instance.production {
+        (method, path) => match stand_in.client(request)? {
+            Some(client) => respond_to_client(stand_in, client, method, path),
             // At this code clerk-js asks for a new dev browser.
-            return reply::error(
+            None if !production => Ok(web::error(
                 StatusCode::UNAUTHORIZED,
                 "dev_browser_unauthenticated",
                 "the stand-in for Clerk does not know this browser",
-            );
-        }
-        match (method, path) {
-            ("GET", ["client"]) => reply::json(&json!({ "response": null })),
-            _ => signed_out(),
-        }
+            )),
+            None if (method, path) == ("GET", &["client"]) => {
+                Ok(web::json(&json!({ "response": null })))
+            }
+            None => Ok(signed_out()),
+        },
     }
 }
 
-/// At this clerk-js reads the client again and shows that nobody is signed in.
-fn signed_out() -> Reply {
-    reply::error(
+/// Answers a browser that is known, whether somebody is signed in or not.
+fn respond_to_client(
+    stand_in: &StandIn,
+    client: Client,
+    method: &str,
+    path: &[&str],
+) -> anyhow::Result<Response> {
+    match (method, path) {
+        ("GET" | "POST" | "PUT", ["client"]) => {
+            let client = client_json(stand_in, &client)?;
+            return Ok(web::json(&json!({ "response": client })));
+        }
+        ("DELETE", ["client"] | ["client", "sessions"]) => return sign_out(stand_in, client),
+        _ => {}
+    }
+    let Some((session, user)) = client.signed_in() else {
+        return Ok(signed_out());
+    };
+    let session_json = || session_json(stand_in, session, user);
+    let body = match (method, path) {
+        (_, ["client", "sessions", id, ..]) if *id != session.id => return Ok(signed_out()),
+        ("POST", ["client", "sessions", _, "tokens"]) => {
+            json!({ "object": "token", "jwt": stand_in.session_token(session)? })
+        }
+        ("POST", ["client", "sessions", _, "remove" | "end"]) => {
+            return sign_out(stand_in, client);
+        }
+        ("GET", ["client", "sessions", _]) | ("POST", ["client", "sessions", _, "touch"]) => {
+            json!({ "response": session_json()?, "client": client_json(stand_in, &client)? })
+        }
+        ("GET", ["me"]) => json!({ "response": user_json(user, session) }),
+        ("GET", ["me", "sessions", "active"]) => json!([session_json()?]),
+        _ => {
+            let call = format!("{method} /v1/{}", path.join("/"));
+            return Ok(web::error(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "feature_not_enabled",
+                &format!("the stand-in for Clerk cannot do this ({call})"),
+            ));
+        }
+    };
+    Ok(web::json(&body))
+}
+
+fn sign_out(stand_in: &StandIn, client: Client) -> anyhow::Result<Response> {
+    let client = stand_in.store.sign_out(client)?;
+    let mut response = web::json(&json!({ "response": client_json(stand_in, &client)? }));
+    if stand_in.instance.production {
+        web::set_cookies(&mut response, stand_in.cookies.client_uat(0))?;
+    }
+    Ok(response)
+}
+
+/// At this code clerk-js reads the client again and shows that nobody is signed
+/// in.
+fn signed_out() -> Response {
+    web::error(
         StatusCode::UNAUTHORIZED,
         "authentication_invalid",
         "nobody is signed in in this browser",
     )
 }
 
-fn unknown(method: &str, path: &[&str]) -> Reply {
-    let message = format!(
-        "the stand-in for Clerk cannot do this ({method} /v1/{})",
-        path.join("/")
-    );
-    reply::error(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "feature_not_enabled",
-        &message,
-    )
+fn client_json(stand_in: &StandIn, client: &Client) -> anyhow::Result<Value> {
+    let mut sessions = Vec::new();
+    if let Some((session, user)) = client.signed_in() {
+        sessions.push(session_json(stand_in, session, user)?);
+    }
+    Ok(json!({
+        "object": "client",
+        "id": client.id,
+        "last_active_session_id": client.signed_in().map(|(session, _user)| &session.id),
+        "sessions": sessions,
+        "sign_in": null,
+        "sign_up": null,
+        "last_authentication_strategy": null,
+        "cookie_expires_at": null,
+        "created_at": client.created_at,
+        "updated_at": client.updated_at,
+    }))
+}
+
+fn session_json(stand_in: &StandIn, session: &Session, user: &User) -> anyhow::Result<Value> {
+    let now = now_ms();
+    Ok(json!({
+        "object": "session",
+        "id": session.id,
+        "status": "active",
+        "expire_at": now + SESSION_AGE,
+        "abandon_at": now + SESSION_AGE,
+        "last_active_at": now,
+        "last_active_token": { "object": "token", "jwt": stand_in.session_token(session)? },
+        "last_active_organization_id": null,
+        "latest_activity": { "object": "session_activity", "id": session.id, "is_mobile": false },
+        "actor": null,
+        "tasks": null,
+        "factor_verification_age": null,
+        "user": user_json(user, session),
+        "public_user_data": {
+            "first_name": user.first_name,
+            "last_name": user.last_name,
+            "image_url": "",
+            "has_image": false,
+            "identifier": user.email,
+            "user_id": user.id,
+        },
+        "created_at": session.created_at,
+        "updated_at": now,
+    }))
+}
+
+fn user_json(user: &User, session: &Session) -> Value {
+    json!({
+        "object": "user",
+        "id": user.id,
+        "external_id": null,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "username": null,
+        "image_url": "",
+        "has_image": false,
+        "profile_image_id": "",
+        "primary_email_address_id": "idn_email",
+        "primary_phone_number_id": null,
+        "primary_web3_wallet_id": null,
+        "email_addresses": [{
+            "object": "email_address",
+            "id": "idn_email",
+            "email_address": user.email,
+            "linked_to": [],
+            "matches_sso_connection": false,
+            "verification": { "status": "verified", "strategy": "admin" },
+        }],
+        "phone_numbers": [],
+        "web3_wallets": [],
+        "external_accounts": [],
+        "enterprise_accounts": [],
+        "passkeys": [],
+        "organization_memberships": [],
+        "password_enabled": false,
+        "totp_enabled": false,
+        "backup_code_enabled": false,
+        "two_factor_enabled": false,
+        "public_metadata": {},
+        "unsafe_metadata": {},
+        "create_organization_enabled": false,
+        "create_organizations_limit": null,
+        "delete_self_enabled": false,
+        "legal_accepted_at": null,
+        "last_sign_in_at": session.created_at,
+        "created_at": session.created_at,
+        "updated_at": session.created_at,
+    })
 }
 
 #[cfg(test)]
@@ -142,9 +234,9 @@ mod tests {
 
     #[test]
     fn an_unknown_browser_is_told_so() {
-        let reply = get(&development(), "/v1/client?__clerk_db_jwt=dvb_unknown");
-        assert_eq!(reply.status(), StatusCode::UNAUTHORIZED);
-        let code = &json(&reply)["errors"][0]["code"];
+        let response = get(&development(), "/v1/client?__clerk_db_jwt=dvb_unknown");
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        let code = &json(&response)["errors"][0]["code"];
         assert_eq!(code, "dev_browser_unauthenticated");
     }
 
@@ -196,13 +288,25 @@ mod tests {
         let secret = stand_in.store.sign_in(None, "user_ada").unwrap().secret;
         let request = Request::post("/v1/client/sessions?_method=DELETE")
             .header(header::COOKIE, format!("__client={secret}"));
-        let reply = stand_in.respond(request.body(Vec::new()).unwrap());
-        assert!(set_cookies(&reply)[0].starts_with("__client_uat=0;"));
+        let response = stand_in.respond(request.body(Vec::new()).unwrap());
+        assert!(set_cookies(&response)[0].starts_with("__client_uat=0;"));
     }
 
     #[test]
     fn a_form_post_is_never_sent_through_a_handshake() {
-        let reply = post(&development(), "/v1/client/handshake", "");
-        assert_eq!(reply.status(), StatusCode::METHOD_NOT_ALLOWED);
+        let response = post(&development(), "/v1/client/handshake", "");
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    #[test]
+    fn the_environment_names_the_portal_and_the_application() {
+        let environment = json(&get(&production(), "/v1/environment"));
+        let display = &environment["display_config"];
+        assert_eq!(
+            display["sign_in_url"],
+            "https://accounts.example.test/sign-in"
+        );
+        assert_eq!(display["home_url"], "https://www.example.test/");
+        assert_eq!(display["instance_environment_type"], "production");
     }
 }

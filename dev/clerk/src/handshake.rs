@@ -1,86 +1,60 @@
 //! The handshake: it brings what the Frontend API knows about a browser into
-//! the cookies of the application, by way of a redirect.
+//! the cookies of the application, by a redirect.
 
 use http::StatusCode;
 use serde_json::json;
 
 use crate::{
-    StandIn,
-    call::Call,
-    cookies::{CLIENT, DEV_BROWSER, HANDSHAKE},
-    redirect,
-    reply::{self, Reply},
+    cookies::HANDSHAKE,
+    stand_in::StandIn,
     store::Client,
+    web::{self, Request, Response},
 };
 
-impl StandIn {
-    /// `GET /v1/client/handshake`: back to `redirect_url` with a signed list of
-    /// cookies to set.
-    pub(crate) fn handshake(&self, call: &Call) -> anyhow::Result<Reply> {
-        let target = call.query("redirect_url");
-        let Some(target) = target.filter(|url| redirect::is_at(&self.config.app_origin, url))
-        else {
-            return Ok(reply::error(
-                StatusCode::BAD_REQUEST,
-                "invalid_url",
-                "redirect_url must be an address of the application",
-            ));
-        };
-        let token = self.handshake_token(&self.directives(call)?)?;
-        if self.instance.production {
-            let mut reply = reply::redirect(StatusCode::TEMPORARY_REDIRECT, target)?;
-            reply::set_cookies(&mut reply, &[self.handshake_cookie(&token)])?;
-            return Ok(reply);
-        }
-        let target = redirect::with_parameter(target, HANDSHAKE, &token);
-        reply::redirect(StatusCode::TEMPORARY_REDIRECT, &target)
+/// `GET /v1/client/handshake`: back to `redirect_url` with a signed list of
+/// cookies to set.
+pub(crate) fn respond(stand_in: &StandIn, request: &Request) -> anyhow::Result<Response> {
+    let target = request.query.get("redirect_url");
+    let Some(target) = target.filter(|url| web::is_at(&stand_in.config.app_origin, url)) else {
+        return Ok(web::error(
+            StatusCode::BAD_REQUEST,
+            "invalid_url",
+            "redirect_url must be an address of the application",
+        ));
+    };
+    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": stand_in.key.id });
+    let claims = json!({ "handshake": directives(stand_in, request)? });
+    let token = stand_in.sign(&header, &claims)?;
+    if stand_in.instance.production {
+        let mut response = web::redirect(StatusCode::TEMPORARY_REDIRECT, target)?;
+        web::set_cookies(&mut response, [stand_in.cookies.handshake(&token)])?;
+        return Ok(response);
     }
+    let target = web::with_parameter(target, HANDSHAKE, &token);
+    web::redirect(StatusCode::TEMPORARY_REDIRECT, &target)
+}
 
-    /// The browser that a request comes from.
-    pub(crate) fn browser(&self, call: &Call) -> anyhow::Result<Option<Client>> {
-        let secret = if self.instance.production {
-            call.cookie(CLIENT)
-        } else {
-            call.query(DEV_BROWSER)
-                .or_else(|| call.form(DEV_BROWSER))
-                .or_else(|| call.cookie(&self.suffixed(DEV_BROWSER)))
-                .or_else(|| call.cookie(DEV_BROWSER))
-        };
-        match secret {
-            Some(secret) => self.store.find(secret),
-            None => Ok(None),
-        }
+/// The `Set-Cookie` values that the application is to send.
+fn directives(stand_in: &StandIn, request: &Request) -> anyhow::Result<Vec<String>> {
+    let cookies = &stand_in.cookies;
+    let mut directives = Vec::new();
+    let mut client = stand_in.client(request)?;
+    if stand_in.instance.production {
+        // A handshake that is left over would undo a sign-out that follows.
+        directives.push(cookies.handshake(""));
+    } else {
+        let known = client.map_or_else(|| stand_in.store.create(), Ok)?;
+        directives.extend(cookies.dev_browser(&known.secret));
+        client = Some(known);
     }
-
-    /// The Set-Cookie headers that the application is to send.
-    fn directives(&self, call: &Call) -> anyhow::Result<Vec<String>> {
-        let mut directives = Vec::new();
-        let browser = self.browser(call)?;
-        let client = if self.instance.production {
-            directives.push(self.handshake_cookie_removed());
-            browser
-        } else {
-            let client = browser.map_or_else(|| self.store.create(), Ok)?;
-            directives.extend(self.dev_browser_cookies(&client.secret));
-            Some(client)
-        };
-        if let Some(client) = client
-            && let Some((session, _user)) = client.signed_in()
-        {
-            let token = self.session_token(session)?;
-            directives.extend(self.client_uat_cookies(client.updated_at / 1000));
-            directives.extend(self.session_cookies(Some(&token)));
-        } else {
-            directives.extend(self.client_uat_cookies(0));
-            directives.extend(self.session_cookies(None));
-        }
-        Ok(directives)
-    }
-
-    fn handshake_token(&self, directives: &[String]) -> anyhow::Result<String> {
-        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": self.key.id });
-        self.sign(&header, &json!({ "handshake": directives }))
-    }
+    let uat = client.as_ref().map_or(0, Client::uat);
+    directives.extend(cookies.client_uat(uat));
+    let token = match client.as_ref().and_then(Client::signed_in) {
+        Some((session, _user)) => stand_in.session_token(session)?,
+        None => String::new(),
+    };
+    directives.extend(cookies.session(&token));
+    Ok(directives)
 }
 
 #[cfg(test)]
@@ -101,10 +75,10 @@ mod tests {
         let target = format!(
             "{ENDPOINT}?redirect_url=http%3A%2F%2Flocalhost%3A9000%2F&__clerk_db_jwt={secret}"
         );
-        let reply = get(stand_in, &target);
-        assert_eq!(reply.status(), StatusCode::TEMPORARY_REDIRECT);
-        assert_eq!(reply.headers()[header::CACHE_CONTROL], "no-store");
-        let back = location(&reply);
+        let response = get(stand_in, &target);
+        assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+        let back = location(&response);
         let (address, token) = back.split_once("?__clerk_handshake=").unwrap();
         assert_eq!(address, "http://localhost:9000/");
         handshake_of(token)
@@ -164,9 +138,9 @@ mod tests {
             "{ENDPOINT}?redirect_url=https%3A%2F%2Fwww.example.test%2F"
         ));
         let request = request.header(header::COOKIE, format!("__client={}", client.secret));
-        let reply = stand_in.respond(request.body(Vec::new()).unwrap());
-        assert_eq!(location(&reply), "https://www.example.test/");
-        let cookies = set_cookies(&reply);
+        let response = stand_in.respond(request.body(Vec::new()).unwrap());
+        assert_eq!(location(&response), "https://www.example.test/");
+        let cookies = set_cookies(&response);
         let (token, attributes) = cookies[0].split_once(';').unwrap();
         assert!(attributes.contains("Domain=example.test"), "{attributes}");
         let directives = handshake_of(token.strip_prefix("__clerk_handshake=").unwrap());
@@ -186,9 +160,9 @@ mod tests {
     fn other_origins_are_not_sent_anything() {
         let stand_in = development();
         for target in ["", "?redirect_url=https%3A%2F%2Fevil.example%2F"] {
-            let reply = get(&stand_in, &format!("{ENDPOINT}{target}"));
-            assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
-            assert!(reply.headers().get(header::LOCATION).is_none());
+            let response = get(&stand_in, &format!("{ENDPOINT}{target}"));
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+            assert!(response.headers().get(header::LOCATION).is_none());
         }
     }
 }

@@ -10,7 +10,7 @@ async fn main() -> Result<(), Error> {
     let stand_in = &StandIn::open(Config::from_env()?)?;
     run(service_fn(async |request: Request| {
         let request = request.map(|body| body.to_vec());
-        Ok::<_, Infallible>(stand_in.respond_below_base(request).map(Body::from))
+        Ok::<_, Infallible>(stand_in.respond(request).map(Body::from))
     }))
     .await
 }

@@ -1,93 +1,174 @@
-//! The account portal: signing in and out with and without JavaScript.
+//! The account portal: pages on which people sign in and out, with and without
+//! JavaScript.
 
-use http::StatusCode;
+use askama::Template;
+use http::{StatusCode, header::CONTENT_SECURITY_POLICY};
 
 use crate::{
-    StandIn,
-    call::Call,
-    cookies::{DEV_BROWSER, redirect_count_cleared},
-    pages::{SCRIPT, STYLE},
-    redirect,
-    reply::{self, Reply},
-    store::find_user,
+    config::{Config, origin_of},
+    cookies::{DEV_BROWSER, REDIRECT_COUNT_REMOVED},
+    stand_in::StandIn,
+    store::{Client, User, find_user, users},
+    web::{self, Request, Response},
 };
 
-impl StandIn {
-    /// Answers `/sign-in`, `/sign-up`, `/sign-out` and `/user`.
-    pub(crate) fn portal(&self, call: &Call, method: &str, path: &[&str]) -> anyhow::Result<Reply> {
-        let Some(redirect_url) = self.way_back(call) else {
-            return self.refusal(
+const STYLE: &str = include_str!("../assets/portal.css");
+const SCRIPT: &str = include_str!("../assets/portal.js");
+
+/// The demo users to choose from.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage<'a> {
+    config: &'a Config,
+    redirect_url: &'a str,
+    dev_browser: &'a str,
+    users: &'static [User],
+    signed_in: Option<&'static User>,
+}
+
+/// Who is signed in, and the button to sign out.
+#[derive(Template)]
+#[template(path = "user.html")]
+struct UserPage<'a> {
+    config: &'a Config,
+    redirect_url: &'a str,
+    dev_browser: &'a str,
+    user: Option<&'static User>,
+}
+
+/// What could not be done.
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct RefusalPage<'a> {
+    config: &'a Config,
+    problem: &'a str,
+}
+
+/// Answers `/sign-in`, `/sign-up`, `/sign-out` and `/user`.
+pub(crate) fn respond(
+    stand_in: &StandIn,
+    request: &Request,
+    path: &[&str],
+) -> anyhow::Result<Response> {
+    let config = &stand_in.config;
+    let home = format!("{}/", config.app_origin);
+    let asked = request
+        .form
+        .get("redirect_url")
+        .or(request.query.get("redirect_url"));
+    let redirect_url = asked.unwrap_or(&home);
+    if !web::is_at(&config.app_origin, redirect_url) {
+        return refuse(
+            config,
+            StatusCode::BAD_REQUEST,
+            "The address to return to is not one of the application.",
+        );
+    }
+    let client = stand_in.client(request)?;
+    let user = client
+        .as_ref()
+        .and_then(Client::signed_in)
+        .map(|(_session, user)| user);
+    // Forms carry the secret of a development browser, because a portal on a
+    // host of its own gets no cookie with it.
+    let dev_browser = match &client {
+        Some(client) if !stand_in.instance.production => &*client.secret,
+        _ => "",
+    };
+    match (request.method.as_str(), path) {
+        ("GET", []) => web::redirect(StatusCode::FOUND, &format!("{}/sign-in", config.accounts)),
+        ("GET", ["sign-in" | "sign-up"]) => page(
+            config,
+            &SignInPage {
+                config,
+                redirect_url,
+                dev_browser,
+                users: users(),
+                signed_in: user,
+            },
+        ),
+        ("GET", ["user" | "sign-out"]) => page(
+            config,
+            &UserPage {
+                config,
+                redirect_url,
+                dev_browser,
+                user,
+            },
+        ),
+        ("POST", ["sign-in"]) => match request.form.get("user").and_then(find_user) {
+            Some(user) => sign_in(stand_in, client, user, redirect_url),
+            None => refuse(
+                config,
                 StatusCode::BAD_REQUEST,
-                "The address to return to is not one of the application.",
-            );
-        };
-        match (method, path) {
-            ("GET", []) => {
-                let sign_in = format!("{}/sign-in", self.config.accounts);
-                reply::redirect(StatusCode::FOUND, &sign_in)
+                "There is no such demo user.",
+            ),
+        },
+        ("POST", ["sign-out"]) => match client {
+            Some(client) => {
+                let client = stand_in.store.sign_out(client)?;
+                redirect_back(stand_in, redirect_url, &client)
             }
-            ("GET", ["sign-in" | "sign-up"]) => {
-                self.sign_in_page(&redirect_url, self.browser(call)?.as_ref())
-            }
-            ("GET", ["user" | "sign-out"]) => {
-                self.user_page(&redirect_url, self.browser(call)?.as_ref())
-            }
-            ("POST", ["sign-in"]) => self.sign_in(call, &redirect_url),
-            ("POST", ["sign-out"]) => self.sign_out(call, &redirect_url),
-            ("GET", ["portal.css"]) => Ok(reply::with_body("text/css", STYLE.into())),
-            ("GET", ["portal.js"]) => Ok(reply::with_body("text/javascript", SCRIPT.into())),
-            _ => self.refusal(StatusCode::NOT_FOUND, "There is no such page here."),
-        }
+            None => web::redirect(StatusCode::SEE_OTHER, redirect_url),
+        },
+        ("GET", ["portal.css"]) => Ok(web::body("text/css", STYLE)),
+        ("GET", ["portal.js"]) => Ok(web::body("text/javascript", SCRIPT)),
+        _ => refuse(config, StatusCode::NOT_FOUND, "There is no such page here."),
     }
+}
 
-    fn sign_in(&self, call: &Call, redirect_url: &str) -> anyhow::Result<Reply> {
-        let Some(user) = call.form("user").and_then(find_user) else {
-            return self.refusal(StatusCode::BAD_REQUEST, "There is no such demo user.");
-        };
-        let client = self.store.sign_in(self.browser(call)?, user.id)?;
-        let mut reply = self.back(redirect_url, &client.secret)?;
-        if self.instance.production {
-            reply::set_cookies(&mut reply, &[self.client_cookie(&client.secret)])?;
-            let seconds = client.updated_at / 1000;
-            reply::set_cookies(&mut reply, &self.client_uat_cookies(seconds))?;
-        }
-        Ok(reply)
+fn sign_in(
+    stand_in: &StandIn,
+    client: Option<Client>,
+    user: &User,
+    redirect_url: &str,
+) -> anyhow::Result<Response> {
+    let client = stand_in.store.sign_in(client, user.id)?;
+    let mut response = redirect_back(stand_in, redirect_url, &client)?;
+    if stand_in.instance.production {
+        web::set_cookies(&mut response, [stand_in.cookies.client(&client.secret)])?;
     }
+    Ok(response)
+}
 
-    fn sign_out(&self, call: &Call, redirect_url: &str) -> anyhow::Result<Reply> {
-        let Some(client) = self.browser(call)? else {
-            return reply::redirect(StatusCode::SEE_OTHER, redirect_url);
-        };
-        let client = self.store.sign_out(client)?;
-        let mut reply = self.back(redirect_url, &client.secret)?;
-        if self.instance.production {
-            reply::set_cookies(&mut reply, &self.client_uat_cookies(0))?;
-        }
-        Ok(reply)
+/// Back to the application. What makes it ask for a handshake: the browser's
+/// secret in the address of a development instance, `__client_uat` of a
+/// production instance.
+fn redirect_back(
+    stand_in: &StandIn,
+    redirect_url: &str,
+    client: &Client,
+) -> anyhow::Result<Response> {
+    let mut response;
+    if stand_in.instance.production {
+        response = web::redirect(StatusCode::SEE_OTHER, redirect_url)?;
+        web::set_cookies(&mut response, stand_in.cookies.client_uat(client.uat()))?;
+    } else {
+        let target = web::with_parameter(redirect_url, DEV_BROWSER, &client.secret);
+        response = web::redirect(StatusCode::SEE_OTHER, &target)?;
     }
+    web::set_cookies(&mut response, [REDIRECT_COUNT_REMOVED])?;
+    Ok(response)
+}
 
-    /// Back to the application. In development the browser's secret in the
-    /// address is what makes the application ask for a handshake.
-    fn back(&self, redirect_url: &str, secret: &str) -> anyhow::Result<Reply> {
-        let mut reply = if self.instance.production {
-            reply::redirect(StatusCode::SEE_OTHER, redirect_url)?
-        } else {
-            let target = redirect::with_parameter(redirect_url, DEV_BROWSER, secret);
-            reply::redirect(StatusCode::SEE_OTHER, &target)?
-        };
-        reply::set_cookies(&mut reply, &[redirect_count_cleared()])?;
-        Ok(reply)
-    }
+fn refuse(config: &Config, status: StatusCode, problem: &str) -> anyhow::Result<Response> {
+    let mut response = page(config, &RefusalPage { config, problem })?;
+    *response.status_mut() = status;
+    Ok(response)
+}
 
-    /// Where the visitor wants to return to, or `None` if that is not ours.
-    fn way_back(&self, call: &Call) -> Option<String> {
-        let origin = &self.config.app_origin;
-        match call.form("redirect_url").or(call.query("redirect_url")) {
-            Some(url) if redirect::is_at(origin, url) => Some(url.to_owned()),
-            Some(_) => None,
-            None => Some(format!("{origin}/")),
-        }
-    }
+fn page(config: &Config, page: &impl Template) -> anyhow::Result<Response> {
+    let mut response = web::body("text/html; charset=utf-8", page.render()?);
+    // Browsers apply form-action to the redirects after a post as well.
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; \
+         base-uri 'none'; frame-ancestors 'none'; form-action 'self' {} {}",
+        config.app_origin,
+        origin_of(&config.frontend_api),
+    );
+    web::set(&mut response, CONTENT_SECURITY_POLICY, &policy)?;
+    web::set_cookies(&mut response, [REDIRECT_COUNT_REMOVED])?;
+    Ok(response)
 }
 
 #[cfg(test)]
@@ -101,21 +182,21 @@ mod tests {
     fn a_development_sign_in_returns_with_the_browser_in_the_address() {
         let stand_in = development();
         let form = "user=user_ada&redirect_url=http%3A%2F%2Flocalhost%3A9000%2F%3Fa%3D1";
-        let reply = post(&stand_in, "/sign-in", form);
-        assert_eq!(reply.status(), StatusCode::SEE_OTHER);
-        let (address, secret) = location(&reply).split_once("&__clerk_db_jwt=").unwrap();
+        let response = post(&stand_in, "/sign-in", form);
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let (address, secret) = location(&response).split_once("&__clerk_db_jwt=").unwrap();
         assert_eq!(address, "http://localhost:9000/?a=1");
         let client = stand_in.store.find(secret).unwrap().unwrap();
         assert_eq!(client.session.unwrap().user_id, "user_ada");
         let counter = "__clerk_redirect_count=; Path=/; Max-Age=0";
-        assert_eq!(set_cookies(&reply), [counter]);
+        assert_eq!(set_cookies(&response), [counter]);
     }
 
     #[test]
     fn a_production_sign_in_leaves_cookies_for_all_hosts() {
-        let reply = post(&production(), "/sign-in", "user=user_ada");
-        assert_eq!(location(&reply), "https://www.example.test/");
-        let cookies = set_cookies(&reply);
+        let response = post(&production(), "/sign-in", "user=user_ada");
+        assert_eq!(location(&response), "https://www.example.test/");
+        let cookies = set_cookies(&response);
         for name in ["__client=dvb_", "__client_uat=", "__client_uat_"] {
             let found = cookies.iter().find(|cookie| cookie.starts_with(name));
             let cookie = found.unwrap();
@@ -131,9 +212,9 @@ mod tests {
         let user = || stand_in.store.find(&secret).unwrap().unwrap().session;
         post(&stand_in, "/sign-in", &format!("user=user_alan&{browser}"));
         assert_eq!(user().unwrap().user_id, "user_alan");
-        let reply = post(&stand_in, "/sign-out", &browser);
+        let response = post(&stand_in, "/sign-out", &browser);
         assert_eq!(
-            location(&reply),
+            location(&response),
             format!("http://localhost:9000/?{browser}")
         );
         assert!(user().is_none());
@@ -143,41 +224,41 @@ mod tests {
     fn nobody_is_sent_to_another_origin() {
         let stand_in = development();
         let evil = "redirect_url=https%3A%2F%2Fevil.example%2F";
-        for reply in [
+        for response in [
             get(&stand_in, &format!("/sign-in?{evil}")),
             get(&stand_in, &format!("/user?{evil}")),
             post(&stand_in, "/sign-in", &format!("user=user_ada&{evil}")),
             post(&stand_in, "/sign-out", evil),
         ] {
-            assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         }
     }
 
     #[test]
     fn an_unknown_secret_is_not_adopted() {
         let stand_in = development();
-        let reply = post(&stand_in, "/sign-in", "user=user_ada&__clerk_db_jwt=mine");
-        assert!(!location(&reply).ends_with("=mine"));
+        let response = post(&stand_in, "/sign-in", "user=user_ada&__clerk_db_jwt=mine");
+        assert!(!location(&response).ends_with("=mine"));
         assert!(stand_in.store.find("mine").unwrap().is_none());
     }
 
     #[test]
     fn only_demo_users_sign_in() {
-        let reply = post(&development(), "/sign-in", "user=user_eve");
-        assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
+        let response = post(&development(), "/sign-in", "user=user_eve");
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     }
 
     #[test]
     fn what_the_address_says_is_escaped() {
         let target = "/sign-in?redirect_url=http%3A%2F%2Flocalhost%3A9000%2F%22%3E%3Cscript%3E";
-        let reply = get(&development(), target);
+        let response = get(&development(), target);
         assert!(
-            reply.headers()[CONTENT_TYPE]
+            response.headers()[CONTENT_TYPE]
                 .to_str()
                 .unwrap()
                 .starts_with("text/html")
         );
-        let page = String::from_utf8(reply.into_body()).unwrap();
+        let page = String::from_utf8(response.into_body()).unwrap();
         assert!(!page.contains("/\"><script>"));
     }
 }

@@ -8,22 +8,20 @@ use http::{
     header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL},
 };
 
-use crate::reply::{self, Reply};
-
-/// The packages that pages load, and the major version they ask for.
-const PACKAGES: [(&str, &str); 2] = [("clerk-js", "6"), ("ui", "1")];
+use crate::web::{self, Response};
 
 /// `GET /npm/@clerk/{package}@{version}/dist/{file}`. Any version of the right
 /// major is answered with the one that is installed.
-pub(crate) fn serve(node_modules: &Path, package: &str, file: &str) -> anyhow::Result<Reply> {
-    let Some(package) = known_package(package).filter(|_| is_plain_file_name(file)) else {
-        return Ok(not_found("no such script"));
+pub(crate) fn respond(node_modules: &Path, package: &str, file: &str) -> anyhow::Result<Response> {
+    let is_script = file.ends_with(".js") && !file.contains('/');
+    let Some(package) = package_name(package).filter(|_| is_script) else {
+        return Ok(not_found());
     };
     let dist = node_modules.join("@clerk").join(package).join("dist");
     let script = match fs::read(dist.join(file)) {
         Ok(script) => script,
         Err(error) if error.kind() == io::ErrorKind::NotFound && dist.is_dir() => {
-            return Ok(not_found("no such script in the installed version"));
+            return Ok(not_found());
         }
         Err(error) => {
             return Err(error).with_context(|| {
@@ -32,39 +30,37 @@ pub(crate) fn serve(node_modules: &Path, package: &str, file: &str) -> anyhow::R
             });
         }
     };
-    let mut reply = reply::with_body("text/javascript; charset=utf-8", script);
-    reply::set(&mut reply, ACCESS_CONTROL_ALLOW_ORIGIN, "*")?;
-    reply::set(&mut reply, CACHE_CONTROL, caching(file))?;
-    Ok(reply)
-}
-
-/// Chunks carry a hash and the version in their names, entry points do not.
-fn caching(file: &str) -> &'static str {
-    if file.contains('_') {
+    let mut response = web::body("text/javascript; charset=utf-8", script);
+    web::set(&mut response, ACCESS_CONTROL_ALLOW_ORIGIN, "*")?;
+    // Chunks have a hash and the version in their names, entry points do not.
+    let caching = if file.contains('_') {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
-    }
+    };
+    web::set(&mut response, CACHE_CONTROL, caching)?;
+    Ok(response)
 }
 
 /// The package in `clerk-js@6.40.0` or `ui@1`.
-fn known_package(versioned: &str) -> Option<&'static str> {
+fn package_name(versioned: &str) -> Option<&str> {
     let (name, version) = versioned.split_once('@')?;
-    let (name, major) = PACKAGES.into_iter().find(|(known, _)| *known == name)?;
-    let of_major = version.split('.').next() == Some(major);
-    let is_version = version
-        .split('.')
-        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-    (of_major && is_version).then_some(name)
+    let major = match name {
+        "clerk-js" => "6",
+        "ui" => "1",
+        _ => return None,
+    };
+    let mut parts = version.split('.');
+    let is_known = parts.next() == Some(major) && parts.all(|part| part.parse::<u32>().is_ok());
+    is_known.then_some(name)
 }
 
-fn is_plain_file_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    name.ends_with(".js") && !name.starts_with('.') && name.bytes().all(plain)
-}
-
-fn not_found(message: &str) -> Reply {
-    reply::error(StatusCode::NOT_FOUND, "resource_not_found", message)
+fn not_found() -> Response {
+    web::error(
+        StatusCode::NOT_FOUND,
+        "resource_not_found",
+        "the installed version has no such script",
+    )
 }
 
 #[cfg(test)]
@@ -77,7 +73,7 @@ mod tests {
         fs::create_dir_all(&dist).unwrap();
         fs::write(dist.join("ui.browser.js"), "1").unwrap();
         fs::write(modules.path().join("secret.js"), "2").unwrap();
-        serve(modules.path(), package, file)
+        respond(modules.path(), package, file)
             .unwrap()
             .status()
             .as_u16()

@@ -1,10 +1,10 @@
 //! HTTP and HTTPS for tests, on an address of loopback.
 
-use std::{convert::Infallible, fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use anyhow::{Context as _, ensure};
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{
     body::{Bytes, Incoming},
     server::conn::http1,
@@ -18,10 +18,7 @@ use tokio::{
 };
 use tokio_native_tls::TlsAcceptor;
 
-use crate::{StandIn, reply};
-
-/// Largest body read, in bytes; forms are far smaller.
-const MOST_BODY: usize = 64 * 1024;
+use crate::stand_in::StandIn;
 
 /// TLS with a certificate chain and its PKCS#8 key, both PEM files.
 ///
@@ -70,20 +67,18 @@ async fn connection(stand_in: Arc<StandIn>, stream: TcpStream, tls: Option<TlsAc
 async fn requests(stand_in: Arc<StandIn>, stream: impl AsyncRead + AsyncWrite + Unpin) {
     let answer = service_fn(|request| {
         let stand_in = Arc::clone(&stand_in);
-        async move { Ok::<_, Infallible>(respond(&stand_in, request).await) }
+        async move { respond(&stand_in, request).await }
     });
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
     drop(served.await);
 }
 
-async fn respond(stand_in: &StandIn, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(
+    stand_in: &StandIn,
+    request: Request<Incoming>,
+) -> hyper::Result<Response<Full<Bytes>>> {
     let (parts, body) = request.into_parts();
-    let reply = match Limited::new(body, MOST_BODY).collect().await {
-        Ok(body) => {
-            let request = Request::from_parts(parts, body.to_bytes().to_vec());
-            stand_in.respond_below_base(request)
-        }
-        Err(_) => reply::empty(StatusCode::PAYLOAD_TOO_LARGE),
-    };
-    reply.map(Full::from)
+    let body = body.collect().await?.to_bytes().to_vec();
+    let request = Request::from_parts(parts, body);
+    Ok(stand_in.respond(request).map(Full::from))
 }

@@ -120,6 +120,12 @@ impl Client {
         let session = self.session.as_ref()?;
         Some((session, find_user(&session.user_id)?))
     }
+
+    /// `__client_uat`: when somebody last signed in, in seconds since 1970; 0
+    /// if nobody is signed in.
+    pub(crate) fn uat(&self) -> u64 {
+        self.signed_in().map_or(0, |_| self.updated_at / 1000)
+    }
 }
 
 impl Session {

@@ -76,7 +76,7 @@ impl Gateway {
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         match &self.stand_in {
             Some(stand_in) if parts.uri.path().starts_with(STAND_IN) => stand_in
-                .respond_below_base(Request::from_parts(parts, body))
+                .respond(Request::from_parts(parts, body))
                 .map(Full::from),
             _ => response(self.app.read().await.send(event(&parts, &body)).await),
         }

@@ -1,33 +1,73 @@
-//! Session tokens like Clerk's.
+//! One Clerk instance: what it consists of, its tokens, and which browser a
+//! request comes from.
 
 use anyhow::ensure;
 use serde_json::{Value, json};
 
 use crate::{
-    StandIn,
-    store::{Session, now_ms},
+    config::Config,
+    cookies::{CLIENT, Cookies, DEV_BROWSER},
+    keys::{Instance, SigningKey},
+    store::{Client, Session, Store, now_ms},
+    web::Request,
 };
 
 /// `cat` of a session token, by which Clerk's verifiers tell it from JWT
 /// templates and machine tokens (`JwtCategory` of @clerk/backend).
 const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
 
-/// How long before `iat` a token is already valid, in seconds, as Clerk has it.
-const NOT_BEFORE_SECS: u64 = 10;
+/// One Clerk instance: its key, its demo users and who is signed in.
+pub struct StandIn {
+    pub(crate) config: Config,
+    pub(crate) instance: Instance,
+    pub(crate) key: SigningKey,
+    pub(crate) store: Store,
+    pub(crate) cookies: Cookies,
+}
 
 impl StandIn {
-    /// A session token for any user id, also of nobody who exists here.
+    /// Opens the instance whose key and sign-ins are kept in `config.dir`, and
+    /// makes both on first use.
+    ///
+    /// # Errors
+    /// A publishable key or an address that is not one, or a folder that
+    /// cannot be read or written.
+    pub fn open(config: Config) -> anyhow::Result<Self> {
+        let config = config.checked()?;
+        let instance = Instance::of(&config.publishable_key)?;
+        let store = Store::open(&config.dir)?;
+        Ok(Self {
+            key: SigningKey::open(&store)?,
+            cookies: Cookies::new(&config, &instance),
+            config,
+            instance,
+            store,
+        })
+    }
+
+    /// The public key as PEM (SPKI), for `CLERK_JWT_KEY`.
+    #[must_use]
+    pub fn jwt_key(&self) -> String {
+        self.key.public_pem.clone()
+    }
+
+    /// The key set, as `/.well-known/jwks.json` serves it.
+    #[must_use]
+    pub fn jwks(&self) -> Value {
+        self.key.jwks.clone()
+    }
+
+    /// A session token for any user id, which need not be that of a demo user.
     ///
     /// # Errors
     /// An empty user id, a life of no seconds, or OpenSSL's failure.
     pub fn token(&self, user_id: &str, ttl_secs: u64) -> anyhow::Result<String> {
         ensure!(!user_id.is_empty(), "a token needs a user id");
-        ensure!(ttl_secs > 0, "a token must live for at least a second");
-        self.mint(&Session::new(user_id)?, ttl_secs)
+        self.sign_session(&Session::new(user_id)?, ttl_secs)
     }
 
-    /// Any header and claims under the instance's key (RS256): what tests need
-    /// for tokens that must be refused.
+    /// Any header and claims under the instance's key (RS256), so that tests
+    /// can make tokens that must be refused.
     ///
     /// # Errors
     /// OpenSSL's failure.
@@ -35,12 +75,13 @@ impl StandIn {
         self.key.sign(header, claims)
     }
 
-    /// The token of a session, with the life that is configured.
+    /// The token of a session, valid for as long as is configured.
     pub(crate) fn session_token(&self, session: &Session) -> anyhow::Result<String> {
-        self.mint(session, self.config.token_ttl_secs)
+        self.sign_session(session, self.config.token_ttl_secs)
     }
 
-    fn mint(&self, session: &Session, ttl_secs: u64) -> anyhow::Result<String> {
+    fn sign_session(&self, session: &Session, ttl_secs: u64) -> anyhow::Result<String> {
+        ensure!(ttl_secs > 0, "a token must live for at least a second");
         let now = now_ms() / 1000;
         let minutes = now.saturating_sub(session.created_at / 1000) / 60;
         let header = json!({
@@ -55,13 +96,35 @@ impl StandIn {
             "fva": [minutes, -1],
             "iat": now,
             "iss": format!("https://{}", self.instance.host),
-            "nbf": now.saturating_sub(NOT_BEFORE_SECS),
+            // Clerk's tokens are valid ten seconds early, for slow clocks.
+            "nbf": now.saturating_sub(10),
             "sid": session.id,
             "sts": "active",
             "sub": session.user_id,
             "v": 2,
         });
         self.sign(&header, &claims)
+    }
+
+    /// The browser that a request comes from, if it is known. A portal on a
+    /// host of its own gets the secret of a development browser in the query
+    /// or in a form, because it has no cookie of it.
+    pub(crate) fn client(&self, request: &Request) -> anyhow::Result<Option<Client>> {
+        let secret = if self.instance.production {
+            request.cookies.get(CLIENT)
+        } else {
+            let suffixed = self.cookies.suffixed(DEV_BROWSER);
+            request
+                .query
+                .get(DEV_BROWSER)
+                .or_else(|| request.form.get(DEV_BROWSER))
+                .or_else(|| request.cookies.get(&suffixed))
+                .or_else(|| request.cookies.get(DEV_BROWSER))
+        };
+        match secret {
+            Some(secret) => self.store.find(secret),
+            None => Ok(None),
+        }
     }
 }
 
