@@ -23,12 +23,16 @@ class Clerk:
         self.process = subprocess.Popen(
             [
                 *("cargo", "run", "--quiet", "--locked", "--package", "clerk-stand-in"),
-                *("--bin", "clerk-stand-in-server", "--", "--port", str(port)),
-                *("--dir", folder, "--node-modules", folder, "--publishable-key", PUBLISHABLE_KEY),
-                *("--frontend-api", self.address, "--accounts", self.address, "--app-origin", origin),
+                *("--bin", "clerk-stand-in-server"),
             ],
             cwd=commands.ROOT,
-            env=commands.environment(),
+            env=commands.environment(
+                CLERK_STAND_IN_DIR=folder,
+                CLERK_STAND_IN_NODE_MODULES=folder,
+                CLERK_PUBLISHABLE_KEY=PUBLISHABLE_KEY,
+                CLERK_PROXY_URL=self.address,
+                PUBLIC_ORIGIN=origin,
+            ),
             stdout=subprocess.PIPE,
             text=True,
         )
