@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use clerk_stand_in::StandIn;
+use clerk_stand_in::{StandIn, cookies};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{COOKIE, HOST, SET_COOKIE};
@@ -93,20 +93,15 @@ fn event(parts: &Parts, body: &[u8]) -> Event {
         event = event.body("application/octet-stream", body);
     }
     for (name, value) in &parts.headers {
-        let value = value.to_str().unwrap();
-        event = match name {
-            &COOKIE => cookies(event, value),
-            // The event has the name that API Gateway gives it.
-            &HOST => event,
-            name => event.header(name.as_str(), value),
-        };
+        // The event has the host name that API Gateway gives it.
+        if ![COOKIE, HOST].contains(name) {
+            event = event.header(name.as_str(), value.to_str().unwrap());
+        }
+    }
+    for (name, value) in cookies::parse(&parts.headers) {
+        event = event.cookie(&name, &value);
     }
     event
-}
-
-fn cookies(event: Event, header: &str) -> Event {
-    let pairs = header.split("; ").filter_map(|pair| pair.split_once('='));
-    pairs.fold(event, |event, (name, value)| event.cookie(name, value))
 }
 
 fn known(method: &Method) -> &'static str {
