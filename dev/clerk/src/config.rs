@@ -98,7 +98,8 @@ pub(crate) fn host_of(address: &str) -> Option<String> {
 }
 
 fn is_loopback(address: &str) -> bool {
-    host_of(address).is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&&*host))
+    let host = host_of(address);
+    matches!(host.as_deref(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
 fn required(name: &str, meaning: &str) -> anyhow::Result<String> {

@@ -23,14 +23,17 @@ impl Deref for Fixture {
     }
 }
 
-/// A development instance on the application's own origin.
-pub(crate) fn development() -> Fixture {
+fn open(config: impl FnOnce(&Path) -> Config) -> Fixture {
     let dir = tempfile::tempdir().unwrap();
-    let stand_in = StandIn::open(development_config(dir.path())).unwrap();
     Fixture {
-        stand_in,
+        stand_in: StandIn::open(config(dir.path())).unwrap(),
         _dir: dir,
     }
+}
+
+/// A development instance on the application's own origin.
+pub(crate) fn development() -> Fixture {
+    open(development_config)
 }
 
 pub(crate) fn development_config(dir: &Path) -> Config {
@@ -47,19 +50,13 @@ pub(crate) fn development_config(dir: &Path) -> Config {
 
 /// A production instance on hosts of its own.
 pub(crate) fn production() -> Fixture {
-    let dir = tempfile::tempdir().unwrap();
-    let stand_in = StandIn::open(Config {
+    open(|dir| Config {
         publishable_key: publishable_key("clerk.example.test", true),
         frontend_api: "https://clerk.example.test".into(),
         accounts: "https://accounts.example.test".into(),
         app_origin: "https://www.example.test".into(),
-        ..development_config(dir.path())
+        ..development_config(dir)
     })
-    .unwrap();
-    Fixture {
-        stand_in,
-        _dir: dir,
-    }
 }
 
 /// The answer to a target below the address of the stand-in.

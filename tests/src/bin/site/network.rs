@@ -1,11 +1,9 @@
 //! Ports, certificates, and how Chromium finds the hosts.
 
-use std::fs;
 use std::net::Ipv4Addr;
-use std::path::Path;
 
-use clerk_stand_in::server;
 use dev::certificates::Authority;
+use native_tls::Identity;
 use tokio::net::TcpListener;
 use tokio_native_tls::TlsAcceptor;
 
@@ -21,13 +19,11 @@ pub(crate) async fn listen() -> (TcpListener, u16) {
 
 /// One certificate for all hosts, by an authority that nobody trusts:
 /// Chromium is told not to mind.
-pub(crate) fn tls(addresses: &[&str], folder: &Path) -> TlsAcceptor {
+pub(crate) fn tls(addresses: &[&str]) -> TlsAcceptor {
     let hosts: Vec<&str> = addresses.iter().map(|address| host(address)).collect();
-    let identity = Authority::new().unwrap().issue(&hosts).unwrap();
-    let (certificate, key) = (folder.join("site.crt"), folder.join("site.key"));
-    fs::write(&certificate, identity.certificate).unwrap();
-    fs::write(&key, identity.key).unwrap();
-    server::tls(&certificate, &key).unwrap()
+    let issued = Authority::new().unwrap().issue(&hosts).unwrap();
+    let identity = Identity::from_pkcs8(&issued.certificate, &issued.key).unwrap();
+    native_tls::TlsAcceptor::new(identity).unwrap().into()
 }
 
 /// Chromium's `--host-resolver-rules` for a site on localhost.

@@ -70,7 +70,7 @@ impl Site {
                     accounts,
                     ..
                 } = &addresses;
-                let tls = tls(&[app, frontend_api, accounts], postgres.home());
+                let tls = tls(&[app, frontend_api, accounts]);
                 let (clerks, clerks_port) = listen().await;
                 let served = server::serve(Arc::clone(&stand_in), clerks, Some(tls.clone()));
                 tokio::spawn(served);
