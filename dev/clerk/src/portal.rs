@@ -131,9 +131,9 @@ fn sign_in(
     Ok(response)
 }
 
-/// Back to the application. What makes it ask for a handshake: the browser's
-/// secret in the address of a development instance, `__client_uat` of a
-/// production instance.
+/// Back to the application, which then asks for a handshake: with a development
+/// instance because of the secret in the address, with a production instance
+/// because of `__client_uat`.
 fn redirect_back(
     stand_in: &StandIn,
     redirect_url: &str,

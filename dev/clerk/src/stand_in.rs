@@ -106,9 +106,9 @@ impl StandIn {
         self.sign(&header, &claims)
     }
 
-    /// The browser that a request comes from, if it is known. A portal on a
-    /// host of its own gets the secret of a development browser in the query
-    /// or in a form, because it has no cookie of it.
+    /// The browser that a request comes from, if it is known. The secret of a
+    /// development browser may be in the query or in a form as well, because
+    /// hosts other than the application's get no cookie with it.
     pub(crate) fn client(&self, request: &Request) -> anyhow::Result<Option<Client>> {
         let secret = if self.instance.production {
             request.cookies.get(CLIENT)
