@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 QUICK=
 [ "${1:-}" != --quick ] || QUICK=1
-FUNCTIONS="get-quote save-quote delete-quote render-page"
+FUNCTIONS=$(cd functions && echo */ | tr -d /)
 FLOORS="floor-nothing floor-rs256 floor-statement"
 OUT=$PWD/target/bench
 PROGRAMS=$OUT/programs

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the four artefacts and checks what the cloud will ask of them.
+# Builds the artefact of each function and checks it.
 #
 #   ARCH        arm64 (default) or x86_64
 #   LAMBDA_DIR  where <function>/bootstrap.zip goes (default target/lambda)
@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 
 ARCH=${ARCH:-arm64}
 LAMBDA_DIR=${LAMBDA_DIR:-target/lambda}
-FUNCTIONS="get-quote save-quote delete-quote render-page"
+# Each folder is one package, one binary and one function.
+FUNCTIONS=$(cd functions && echo */ | tr -d /)
 # AL2023, the system of provided.al2023, has this version.
 GLIBC=2.34
 

@@ -7,20 +7,12 @@ are checked here. Each rule yields a sentence for each thing that is wrong.
 import json
 import re
 
+import check_routes
 from resources import Resources
 
-# The routes of the application; `$default` is what no other route takes.
-ROUTES = {
-    "GET /": "render-page",
-    "GET /api/quote": "get-quote",
-    "HEAD /api/quote": "get-quote",
-    "PUT /api/quote": "save-quote",
-    "POST /api/quote": "save-quote",
-    "DELETE /api/quote": "delete-quote",
-    "POST /api/quote/delete": "delete-quote",
-    "$default": "render-page",
-}
-FUNCTIONS = sorted(set(ROUTES.values()))
+# check_routes compares these two with the template's text; here it is translated.
+ROUTES = check_routes.router_routes(check_routes.read())
+FUNCTIONS = sorted(check_routes.read().functions)
 # Those that never write to the database.
 READERS = ("get-quote", "render-page")
 LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]

@@ -1,89 +1,81 @@
-"""One list of routes: the template, `cargo lambda watch` and the README say the same."""
-
-import re
-import tomllib
+"""The comparison of functions and routes finds what it is there to find."""
 
 import pytest
 
-import commands
+import check_routes
 import source
 from resources import Resources
 
-METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"]
+PROJECT = check_routes.read()
 
 
-def template_routes():
-    """Route key -> function, as they are deployed."""
+def deployed_routes():
+    """Route key -> function, in the template as SAM translates it."""
     resources = Resources(source.translate(source.read()))
     integrations = resources.of("AWS::ApiGatewayV2::Integration")
     routes = {}
     for route in resources.of("AWS::ApiGatewayV2::Route").values():
-        integration = re.search(r"\w+Integration", route["Target"]["Fn::Sub"])[0]
-        uri = integrations[integration]["IntegrationUri"]
-        routes[route["RouteKey"]] = resources.function_of_alias(uri)
+        integration = route["Target"]["Fn::Sub"].removeprefix("integrations/${").removesuffix("}")
+        routes[route["RouteKey"]] = resources.function_of_alias(integrations[integration]["IntegrationUri"])
     return routes
 
 
-def deployed(routes, method, path):
-    """The function that the API calls."""
-    return routes.get(f"{method} {path}", routes["$default"])
+def test_the_project_has_no_difference():
+    assert not any(check_routes.findings(PROJECT).values())
 
 
-def local_router():
-    """Path -> function, or method -> function, as `cargo lambda watch` has it."""
-    manifest = tomllib.loads((commands.ROOT / "Cargo.toml").read_text(encoding="utf-8"))
-    router = manifest["workspace"]["metadata"]["lambda"]["watch"]["router"]
-    # What stands in for Clerk is never deployed.
-    del router["/__clerk/{*path}"]
-    return {
-        path: target if isinstance(target, str) else {t["method"].upper(): t["function"] for t in target}
-        for path, target in router.items()
-    }
+def test_the_template_is_read_as_it_is_deployed():
+    assert check_routes.template_routes(PROJECT.template) == deployed_routes()
 
 
-def differences(routes, router):
-    """Requests that would reach another function at home than in the cloud."""
-    if router.get("/{*path}") != routes["$default"]:
-        yield "everything else"
-    paths = {key.split(" ")[1] for key in routes if key != "$default"}
-    for path in sorted(paths | router.keys() - {"/{*path}"}):
-        target = router.get(path, router["/{*path}"])
-        for method in METHODS:
-            # A path with methods does not fall through: what is not listed is lost.
-            local = target if isinstance(target, str) else target.get(method)
-            if local != deployed(routes, method, path):
-                yield f"{method} {path}: {local} at home, {deployed(routes, method, path)} in the cloud"
+@pytest.mark.parametrize(
+    ("file", "old", "new", "comparison"),
+    [
+        ("template", "${AWS::StackName}-get-quote\n      CodeUri", "${AWS::StackName}-get\n      CodeUri",
+         "the_template_has_one_function_for_each_folder"),
+        ("template", "lambda/get-quote/", "lambda/save-quote/", "the_template_has_one_function_for_each_folder"),
+        ("template", "[!Ref GetQuote, ", "[", "the_template_has_one_function_for_each_folder"),
+        ("template", "RouteKey: PUT /api/quote", "RouteKey: PUT /api/quotes",
+         "the_template_has_the_routes_of_the_router"),
+        ("template", "RouteKey: GET /\n", "RouteKey: GET /page\n", "the_template_has_the_routes_of_the_router"),
+        ("template", "!Ref GetQuote.Alias", "!Ref SaveQuote.Alias", "every_function_has_a_route"),
+        ("template", "integrations/${RenderPageIntegration}", "integrations/${GetQuoteIntegration}",
+         "the_template_has_the_routes_of_the_router"),
+        ("workspace", '{ method = "POST", function = "delete-quote" }', '{ method = "POST", function = "save-quote" }',
+         "the_template_has_the_routes_of_the_router"),
+        ("workspace", '"/{*path}" = "render-page"', '"/{*path}" = "get-quote"',
+         "the_template_has_the_routes_of_the_router"),
+        ("workspace", '"/" = "render-page"', '"/" = "save-quote"', "the_template_has_the_routes_of_the_router"),
+        ("workspace", '    { method = "PATCH", function = "render-page" },\n', "", "the_router_lists_every_method"),
+        ("not_allowed", '"GET, HEAD, PUT, POST, DELETE"', '"GET, HEAD, PUT, DELETE"',
+         "the_405_answers_name_the_methods_of_the_router"),
+        ("not_allowed", '"/" => "GET, HEAD"', '"/" => "GET"', "the_405_answers_name_the_methods_of_the_router"),
+        ("not_allowed", '"/api/quote/delete" => "POST",', "", "the_405_answers_name_the_methods_of_the_router"),
+        ("readme", "| `PUT /api/quote` | save-quote |", "| `PUT /api/quote` | get-quote |",
+         "the_readme_lists_the_routes"),
+        ("readme", "| anything else | render-page |", "| anything else | get-quote |", "the_readme_lists_the_routes"),
+    ],
+)
+def test_a_difference_is_found(file, old, new, comparison):
+    text = getattr(PROJECT, file)
+    assert old in text
+    changed = PROJECT._replace(**{file: text.replace(old, new)})
+    assert check_routes.findings(changed)[comparison]
 
 
-def readme_routes(text):
-    """Route key -> function, from the table's rows that begin with a method."""
-    rows = re.findall(r"^\| `([A-Z]+ /\S*)`(?: \(form\))? \| ([a-z-]+) \|", text, re.MULTILINE)
-    return {key.removesuffix("`"): function for key, function in rows}
+def test_a_folder_that_is_not_deployed_is_found():
+    more = PROJECT._replace(functions=PROJECT.functions | {"list-quotes": '[package]\nname = "list"\n'})
+    found = check_routes.findings(more)
+    assert found["packages_are_named_after_their_folders"] == ["functions/list-quotes is the package list"]
+    assert found["the_template_has_one_function_for_each_folder"]
+    assert found["every_function_has_a_route"] == ["no route of the template reaches list-quotes"]
 
 
-def test_local_requests_reach_the_same_functions():
-    assert list(differences(template_routes(), local_router())) == []
-
-
-def test_the_readme_lists_the_routes():
-    text = (commands.ROOT / "README.md").read_text(encoding="utf-8")
-    routes = template_routes()
-    # HEAD is like GET, and needs no row.
-    head = {key for key in routes if key.startswith("HEAD ")}
-    for key in head:
-        assert routes[key] == deployed(routes, "GET", key.split(" ")[1])
-    assert readme_routes(text) == {k: f for k, f in routes.items() if k not in head | {"$default"}}
-    assert f"| anything else | {routes['$default']} |" in text
-
-
-@pytest.mark.parametrize("key", ["GET /api/quote", "POST /api/quote/delete", "$default"])
-def test_a_route_that_moves_is_noticed(key):
-    moved = template_routes() | {key: "save-quote"}
-    assert list(differences(moved, local_router()))
-
-
-def test_a_route_that_only_the_cloud_has_is_noticed():
-    added = template_routes() | {"GET /api/quotes": "get-quote"}
-    assert list(differences(added, local_router())) == [
-        "GET /api/quotes: render-page at home, get-quote in the cloud"
+def test_a_route_that_moves_is_named_with_both_functions():
+    moved = PROJECT.workspace.replace(
+        '{ method = "PUT", function = "save-quote" }', '{ method = "PUT", function = "get-quote" }'
+    )
+    found = check_routes.findings(PROJECT._replace(workspace=moved))
+    assert found["the_template_has_the_routes_of_the_router"] == [
+        "PUT /api/quote: save-quote in infra/template.yaml, get-quote in the router of Cargo.toml"
     ]
