@@ -1,4 +1,4 @@
-# Every target is one that CI or the README runs. `make` alone lists them.
+# CI or the README runs every target. `make` alone lists them.
 ARCH ?= arm64
 LAMBDA_DIR ?= target/lambda
 
@@ -7,35 +7,35 @@ LAMBDA_DIR ?= target/lambda
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-dev: ## Run everything here: Postgres, a stand-in for Clerk, the functions (PORT=9000)
+dev: ## Run everything locally: Postgres, a stand-in for Clerk, the functions (PORT=9000)
 	@sh dev/check-tools.sh && exec cargo run --locked --bin dev -- up --parent $$PPID
 
 token: ## Print a session token for curl (USER_ID=, TTL= seconds, PORT= of make dev)
 	@cargo run --quiet --locked --bin dev -- token
 
-migrate: ## Apply the missing migrations to MIGRATION_DATABASE_URL or DATABASE_URL
+migrate: ## Apply pending migrations to MIGRATION_DATABASE_URL or DATABASE_URL
 	@cargo run --quiet --locked --bin dev -- migrate
 
-test: ## Run every test that is not slow; counts them at the end
+test: ## Run every test that is not slow, and count them
 	@sh tests/run.sh quick
 
-test-slow: ## Run the slow ones: licences, both architectures, a deployment
+test-slow: ## Run the slow tests: licences, both architectures, a deployment
 	@sh tests/run.sh slow
 
-build: ## Build the four artefacts (ARCH=arm64|x86_64, LAMBDA_DIR=target/lambda)
+build: ## Build the artefacts of the functions (ARCH=arm64|x86_64, LAMBDA_DIR=target/lambda)
 	@ARCH=$(ARCH) LAMBDA_DIR=$(LAMBDA_DIR) sh infra/build.sh
 
 deploy: ## Build and deploy a stage (STAGE=; MIGRATE=1 applies migrations first)
 	@sh infra/deploy.sh
 
-rollback: ## Put a stage back to the version before (STAGE=)
+rollback: ## Return a stage to the previous release (STAGE=)
 	@sh infra/rollback.sh
 
-logs: ## Print the logs of a stage (STAGE=; FOLLOW=1 goes on)
+logs: ## Print the logs of a stage (STAGE=; FOLLOW=1 keeps printing)
 	@sh infra/logs.sh
 
-destroy: ## Delete a stage and all that it made, after asking (STAGE=)
+destroy: ## Delete a stage and everything in it, after asking (STAGE=)
 	@sh infra/destroy.sh
 
-bench: ## Measure the functions, their peers and the floor
+bench: ## Benchmark the functions, their peers and the floor
 	@sh bench/run.sh

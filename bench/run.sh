@@ -1,10 +1,9 @@
 #!/bin/sh
 # `make bench`: builds the artefacts, their peers and the floor, measures all of
-# them and writes bench/results. Ends by itself after about six minutes; the
-# first time the builds come before that.
+# them and writes bench/results. It takes about six minutes after the builds.
 #
-#   --quick   less than a minute, to see that everything works; the results
-#             then go to target/bench/results
+#   --quick   less than a minute, to check that everything works; writes the
+#             results to target/bench/results
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,23 +17,23 @@ PROGRAMS=$OUT/programs
 case $(uname -m) in
 x86_64) here=x86_64 flag=--x86-64 there=arm64 ;;
 aarch64) here=arm64 flag=--arm64 there=x86_64 ;;
-*) echo "bench: there are artefacts for x86_64 and arm64 only" >&2; exit 1 ;;
+*) echo "bench: artefacts can be built only for x86_64 and arm64, not for $(uname -m)" >&2; exit 1 ;;
 esac
 
 say() { echo "bench: $*" >&2; }
 
 sh bench/tools.sh
 
-# Beside cargo-lambda lies the zig that it links with.
+# The zig that cargo-lambda links with is in the same folder.
 tools=
 cargo lambda --version >/dev/null 2>&1 ||
     tools=$(dirname "$(cargo run --quiet --locked --package dev -- cargo-lambda)"):
 with_tools() { PATH="$tools$PATH" "$@"; }
 
-# fresh NAME: an empty folder for a program.
+# fresh NAME: makes an empty folder for a program.
 fresh() { rm -rf "${PROGRAMS:?}/$1" && mkdir -p "$PROGRAMS/$1"; }
 
-# unpacked NAME ZIP: a program as Lambda would have it.
+# unpacked NAME ZIP: unpacks a program as Lambda does.
 unpacked() {
     fresh "$1"
     cp "$2" "$PROGRAMS/$1.zip"
@@ -48,11 +47,11 @@ for function in $FUNCTIONS; do
     unpacked "$function" "target/lambda-$here/$function/bootstrap.zip"
 done
 if [ -z "$QUICK" ]; then
-    say "building the artefacts for $there, for their sizes"
+    say "building the artefacts for $there, to measure their size"
     with_tools make --no-print-directory build ARCH="$there" LAMBDA_DIR="target/lambda-$there"
 fi
 
-say "building the floor, in the same way"
+say "building the floor in the same way"
 with_tools env CARGO_TARGET_DIR="$OUT/artefacts" cargo lambda build --release --locked --package floor \
     --output-format zip "$flag" --lambda-dir "$OUT/floor"
 for floor in $FLOORS; do

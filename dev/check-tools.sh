@@ -1,6 +1,6 @@
 #!/bin/sh
-# Says what `make dev` needs and does not find: one line for each, and how to
-# get it. Everything else is fetched into .dev/.
+# Prints one line for each tool that `make dev` needs and that is missing, with
+# how to install it. Everything else is downloaded to .dev/.
 set -u
 
 missing=0
@@ -9,7 +9,7 @@ lacks() {
     missing=1
 }
 
-# The oldest Rust that compiles this, from Cargo.toml.
+# The oldest supported Rust, from Cargo.toml.
 oldest=$(sed -n 's/^rust-version = "\([0-9]*\.[0-9]*\).*/\1/p' "$(dirname "$0")/../Cargo.toml")
 
 if ! command -v cargo >/dev/null || ! version=$(rustc --version 2>/dev/null); then

@@ -10,17 +10,17 @@ ARCH=${ARCH:-arm64}
 LAMBDA_DIR=${LAMBDA_DIR:-target/lambda}
 # Each folder is one package, one binary and one function.
 FUNCTIONS=$(cd functions && echo */ | tr -d /)
-# AL2023, the system of provided.al2023, has this version.
+# The version of Amazon Linux 2023, on which provided.al2023 is based.
 GLIBC=2.34
 
 case $ARCH in
 arm64) flag=--arm64 ;;
 x86_64) flag=--x86-64 ;;
-*) echo "build: ARCH is arm64 or x86_64, not '$ARCH'" >&2; exit 1 ;;
+*) echo "build: ARCH is '$ARCH'; it should be arm64 or x86_64" >&2; exit 1 ;;
 esac
 
-# Ours even where there is another: the version is pinned, and zig, which links
-# for both architectures, is beside it.
+# Not the one that may be installed: this version is pinned, and zig, which
+# links for both architectures, is in the same folder.
 program=$(cargo run --quiet --locked --bin dev -- cargo-lambda)
 PATH=$(dirname "$program"):$PATH
 export PATH
@@ -30,8 +30,8 @@ for function in $FUNCTIONS; do
     rm -rf "${LAMBDA_DIR:?}/$function"
     set -- "$@" --bin "$function"
 done
-# A target folder of its own for each architecture: cargo-lambda makes a zip of
-# every function that it finds in one, also of those that nobody asked for.
+# A target folder for each architecture: cargo-lambda makes a zip of every
+# function that it finds in one, whatever --bin says.
 CARGO_TARGET_DIR="target/artefacts/$ARCH" cargo lambda build --release --locked \
     --output-format zip "$flag" --lambda-dir "$LAMBDA_DIR" "$@"
 

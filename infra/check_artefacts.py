@@ -22,23 +22,23 @@ def problem(zip_path, arch, glibc):
     """What is wrong with an artefact, or None."""
     with zipfile.ZipFile(zip_path) as artefact:
         if sorted(artefact.namelist()) != ["bootstrap", ROOTS.name]:
-            return f"should hold bootstrap and {ROOTS.name}, not {', '.join(artefact.namelist())}"
+            return f"should contain bootstrap and {ROOTS.name}, not {', '.join(artefact.namelist())}"
         if artefact.read(ROOTS.name) != ROOTS.read_bytes():
-            return f"has another {ROOTS.name} than infra/"
+            return f"has a {ROOTS.name} that differs from infra/{ROOTS.name}"
         program = artefact.read("bootstrap")
     if program[:4] != b"\x7fELF" or int.from_bytes(program[18:20], "little") != MACHINES[arch]:
         return f"is not a program for {arch}"
     needed = {match.decode() for match in re.findall(rb"GLIBC_(\d+\.\d+)", program)}
     newer = sorted(v for v in needed if version(v) > version(glibc))
     if newer:
-        return f"needs glibc {', '.join(newer)}; the cloud has {glibc}"
+        return f"needs glibc {', '.join(newer)}; Amazon Linux 2023 has {glibc}"
     return None
 
 
 def main(arch, glibc, folder, *functions):
     folder = pathlib.Path(folder)
     found = {path.parent.name for path in folder.glob("*/bootstrap.zip")}
-    problems = [f"{name} was not asked for" for name in sorted(found - set(functions))]
+    problems = [f"{name} is not one of the functions" for name in sorted(found - set(functions))]
     for name in functions:
         path = folder / name / "bootstrap.zip"
         text = problem(path, arch, glibc) if path.exists() else "is missing"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Deploys a stage: `make deploy STAGE=…`. infra/README.md has its settings.
 #
-#   MIGRATE=1        apply the missing migrations first, with MIGRATION_DATABASE_URL
-#   BUILD=0          deploy the artefacts that are there
+#   MIGRATE=1        apply pending migrations first, with MIGRATION_DATABASE_URL
+#   BUILD=0          deploy the existing artefacts
 #   ARCH, LAMBDA_DIR as for infra/build.sh
 #   ARTIFACT_BUCKET  bucket for the artefacts; by default one that SAM makes
 set -eu
@@ -19,23 +19,23 @@ begin sam "https://docs.aws.amazon.com/serverless-application-model/latest/devel
 case ${MIGRATE:-0} in
 0) ;;
 1) [ -n "${MIGRATION_DATABASE_URL:-}" ] ||
-    fail "MIGRATION_DATABASE_URL is not set; MIGRATE=1 needs the owner's, unpooled URL" ;;
-*) fail "MIGRATE is malformed; it should be 1, or nothing" ;;
+    fail "MIGRATION_DATABASE_URL is not set; MIGRATE=1 needs the owner's unpooled URL" ;;
+*) fail "MIGRATE is malformed; it should be 0 or 1" ;;
 esac
 
 case $(state) in
 *_IN_PROGRESS) [ "$(state)" = REVIEW_IN_PROGRESS ] ||
     fail "$stack is being changed ($(state)): wait, then deploy again" ;;
 UPDATE_ROLLBACK_FAILED)
-    fail "$stack is stuck (UPDATE_ROLLBACK_FAILED): aws cloudformation continue-update-rollback --stack-name $stack" ;;
+    fail "$stack is stuck (UPDATE_ROLLBACK_FAILED): run aws cloudformation continue-update-rollback --stack-name $stack" ;;
 ROLLBACK_* | *_FAILED)
-    fail "$stack cannot be updated any more ($(state)): make destroy STAGE=$STAGE, then deploy again" ;;
+    fail "$stack can no longer be updated ($(state)): run make destroy STAGE=$STAGE, then deploy again" ;;
 esac
 
 # The newest version: after a rotation the next deployment takes it.
 DATABASE_SECRET_VERSION=$(aws secretsmanager list-secret-version-ids --secret-id "$DATABASE_SECRET" \
     --query "Versions[?contains(VersionStages, 'AWSCURRENT')].VersionId" --output text 2>/dev/null) ||
-    fail "DATABASE_SECRET names no secret ($DATABASE_SECRET): infra/README.md says how to make it"
+    fail "DATABASE_SECRET names a secret that cannot be found ($DATABASE_SECRET): infra/README.md says how to create it"
 
 RELEASE=$(date -u +%Y%m%dT%H%M%SZ)-$(git rev-parse --short HEAD 2>/dev/null || echo unversioned)
 export ARCH DATABASE_SECRET DATABASE_SECRET_VERSION RELEASE
@@ -48,7 +48,7 @@ if [ "${BUILD:-1}" = 1 ]; then
     LAMBDA_DIR=$LAMBDA_DIR sh infra/build.sh
 fi
 # The template names the default folder.
-folder=$(CDPATH='' cd -- "$LAMBDA_DIR" 2>/dev/null && pwd) || fail "LAMBDA_DIR has no artefacts: make build"
+folder=$(CDPATH='' cd -- "$LAMBDA_DIR" 2>/dev/null && pwd) || fail "LAMBDA_DIR has no artefacts: run make build"
 sed "s|\.\./target/lambda/|$folder/|" infra/template.yaml >"$work/template.yaml"
 
 if [ "${MIGRATE:-0}" = 1 ]; then
@@ -60,14 +60,14 @@ if [ -n "${ARTIFACT_BUCKET:-}" ]; then
 else
     set -- --resolve-s3
 fi
-# A prefix for each release makes each a new version of all four functions, so
-# that `make rollback` finds what belongs together.
+# Each release has its own prefix and so publishes a new version of every
+# function: `make rollback` can then find the versions of one release.
 sam deploy "$@" --s3-prefix "$stack/$RELEASE" --template-file "$work/template.yaml" \
     --stack-name "$stack" --region "$region" --capabilities CAPABILITY_IAM --on-failure DELETE \
     --parameter-overrides "file://$work/parameters.yaml" --no-progressbar || {
-    # What is left of a first deployment that was refused: an empty stack.
+    # A first deployment that was refused leaves an empty stack.
     [ "$(state)" != REVIEW_IN_PROGRESS ] || aws cloudformation delete-stack --stack-name "$stack"
-    fail "$stack was not deployed; what it was before is unchanged"
+    fail "$stack was not deployed; the stack is as it was before"
 }
 
 echo "deploy: release $RELEASE"

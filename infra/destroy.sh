@@ -8,17 +8,17 @@ set -eu
 
 begin
 [ -n "$(state)" ] || fail "there is no stack $stack in $region"
-echo "This deletes $stack with its address, its releases and its logs. The database and its secret stay."
-printf 'Type the name of the stage to go on: '
+echo "This deletes $stack with its URL, its releases and its logs. The database and its secret are kept."
+printf 'Type the name of the stage to continue: '
 read -r answer || :
 [ "$answer" = "$STAGE" ] || fail "nothing was deleted"
 
 aws cloudformation delete-stack --stack-name "$stack"
 aws cloudformation wait stack-delete-complete --stack-name "$stack" ||
-    fail "$stack could not be deleted ($(state)): aws cloudformation describe-stack-events --stack-name $stack says why"
+    fail "$stack could not be deleted ($(state)): run aws cloudformation describe-stack-events --stack-name $stack to see why"
 
 # The bucket that SAM makes, unless another was named.
 bucket=${ARTIFACT_BUCKET:-$(aws cloudformation describe-stacks --stack-name aws-sam-cli-managed-default \
     --query "Stacks[0].Outputs[?OutputKey=='SourceBucket'].OutputValue" --output text 2>/dev/null || :)}
 [ -z "$bucket" ] || aws s3 rm --recursive --only-show-errors "s3://$bucket/$stack/"
-echo "destroy: $stack is gone"
+echo "destroy: $stack was deleted"

@@ -2,7 +2,7 @@
 # Prints what the functions of a stage logged: `make logs STAGE=…`.
 #
 #   SINCE   how far back (default 10min ago)
-#   FOLLOW  1: go on until Ctrl-C
+#   FOLLOW  1: keep printing until Ctrl-C
 set -eu
 # shellcheck source=infra/stage.sh
 . "$(dirname "$0")/stage.sh"

@@ -66,7 +66,7 @@ def broken_rules(values):
     if values["DomainName"] and not values["CertificateArn"]:
         yield "CERTIFICATE_ARN is not set; DOMAIN_NAME needs a certificate"
     if not values["DomainName"] and (values["CertificateArn"] or values["HostedZoneId"]):
-        yield "DOMAIN_NAME is not set; CERTIFICATE_ARN and HOSTED_ZONE_ID mean nothing without it"
+        yield "DOMAIN_NAME is not set; CERTIFICATE_ARN and HOSTED_ZONE_ID need it"
 
 
 def main(template, environment):

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Puts a stage back to the release before: `make rollback STAGE=…`.
+# Returns a stage to the previous release: `make rollback STAGE=…`.
 #
-#   RELEASE  the release to go to; by default the one before
+#   RELEASE  the release to return to; by default the previous one
 #
-# Each release is a published version of every function, and `live` is what the
-# API calls. No build and no upload: it takes seconds. The database stays as it
-# is, and an earlier version has the database's password of its time.
+# Each release is a published version of every function, and the API calls the
+# alias `live`. Nothing is built or uploaded, so it takes seconds. The database
+# does not change, and an earlier version uses the password that it was deployed with.
 set -eu
 # shellcheck source=infra/stage.sh
 . "$(dirname "$0")/stage.sh"
@@ -32,17 +32,17 @@ for function in $functions; do
     live "$function" >>"$work/live"
     releases "$function" >"$work/$function"
 done
-# Names begin with the time. After a rollback that was interrupted the newest
-# is still the one to leave.
+# Names begin with the time. If a rollback was interrupted, some functions are
+# still at the newest of these releases: it is the one to leave.
 current=$(sed -n 's/^Release //p' "$work/live" | sort | tail -n 1)
-# What every function has; a deployment that failed may have left some.
+# The releases that every function has: a failed deployment may have published some versions.
 for function in $functions; do cut -d' ' -f2 "$work/$function"; done | sort | uniq -c |
     awk -v all="$(echo "$functions" | wc -w)" '$1 == all { print $2 }' >"$work/releases"
 
 if [ -n "${RELEASE:-}" ]; then
     target=$RELEASE
     grep -qxF "$target" "$work/releases" ||
-        fail "there is no release $target of $stack; there is $(tr '\n' ' ' <"$work/releases")"
+        fail "there is no release $target of $stack; the releases are $(tr '\n' ' ' <"$work/releases")"
 else
     target=$(awk -v current="$current" '$1 < current' "$work/releases" | tail -n 1)
     [ -n "$target" ] || fail "there is no release of $stack before $current"
@@ -51,7 +51,7 @@ fi
 for function in $functions; do
     version=$(awk -v name="$target" '$2 == name { print $1 }' "$work/$function" | tail -n 1)
     aws lambda update-alias --function-name "$function" --name live --function-version "$version" >/dev/null ||
-        fail "$function could not be changed: the same command once more goes on"
+        fail "$function could not be changed: run the same command again to continue"
 done
 echo "rollback: from release $current to $target"
 call_once

@@ -5,7 +5,7 @@
 #          sets is added to the environment, AWS_PROFILE and AWS_REGION too.
 # shellcheck shell=sh
 
-# The caller's name begins every message.
+# Every message begins with the caller's name.
 command=$(basename "$0" .sh)
 cd "$(dirname "$0")/.." || exit 1
 
@@ -14,14 +14,14 @@ fail() {
     exit 1
 }
 
-# need NAME HOW: remembers that a tool is missing, so that all are named.
+# need NAME HOW: records that a tool is missing, so that the messages name all of them.
 need() {
     command -v "$1" >/dev/null && return
     echo "$command: $1 is missing: $2" >&2
     lacking=1
 }
 
-# begin [TOOL HOW]...: everything that can be wrong before anything is done.
+# begin [TOOL HOW]...: checks everything that can be checked before anything is changed.
 begin() {
     [ -n "${STAGE:-}" ] || fail "STAGE is not set; it should be a name such as staging: make $command STAGE=staging"
     case $STAGE in
@@ -29,7 +29,7 @@ begin() {
     *) malformed=$((${#STAGE} > 20)) ;;
     esac
     [ "$malformed" = 0 ] ||
-        fail "STAGE is malformed; it should be a name of up to 20 small letters, digits and hyphens"
+        fail "STAGE is malformed; it should be a name of up to 20 lower-case letters, digits and hyphens"
     stack=quotes-$STAGE
 
     if [ -f "infra/stages/$STAGE.env" ]; then
@@ -54,7 +54,7 @@ begin() {
 
     account=$(aws sts get-caller-identity --query Account --output text 2>/dev/null) ||
         fail "AWS does not accept the credentials; set AWS_PROFILE, or run aws sso login"
-    echo "$command: $stack in $region of account $account"
+    echo "$command: $stack in $region, account $account"
 }
 
 # The stack's state, or nothing if there is no such stack.
@@ -76,14 +76,14 @@ need_stack() {
     esac
 }
 
-# call_once: whether the application answers. A stranger who asks for a quote
-# is told 401, by the function and not by the gateway.
+# call_once: whether the application answers. A request without a session gets
+# 401, and the function sends it, not the gateway.
 call_once() {
     url=$(output Url)
     code=0
     status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 "$url/api/quote") || code=$?
     # 6: curl could not find the host.
-    [ "$code" != 6 ] || fail "$url has no address yet: point a CNAME record of it to $(output DomainTarget)"
-    [ "$status" = 401 ] || fail "$url does not answer as it should (status $status, not 401): make logs STAGE=$STAGE"
+    [ "$code" != 6 ] || fail "$url has no DNS record yet: make a CNAME record that points to $(output DomainTarget)"
+    [ "$status" = 401 ] || fail "$url/api/quote should answer 401, not $status: run make logs STAGE=$STAGE"
     echo "$url answers"
 }

@@ -21,7 +21,7 @@ aarch64 | arm64) ;;
 *)
     if ! command -v qemu-aarch64-static >/dev/null || [ ! -d /usr/aarch64-linux-gnu ]; then
         if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-            fail "run: sudo apt-get install $packages"
+            fail "programs for arm64 cannot run here; run: sudo apt-get install $packages"
         fi
         # shellcheck disable=SC2086 # two packages
         { apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
@@ -36,7 +36,7 @@ venv() {
     # Written last, so that an interrupted installation is repeated.
     cmp -s "$2" "$folder/complete" && return
     rm -rf "$folder"
-    python3 -m venv "$folder" || fail "cannot make a venv: apt install python3-venv"
+    python3 -m venv "$folder" || fail "cannot create a venv: apt install python3-venv"
     # The list is complete, and pip need not resolve it again.
     "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes \
         --only-binary=:all: -r "$2" || fail "cannot install $2: Python 3.11 or later and PyPI are needed"

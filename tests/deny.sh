@@ -1,5 +1,5 @@
 #!/bin/sh
-# Licences, sources and banned crates, by cargo-deny. Fetched on first use.
+# Checks licences, sources and banned crates with cargo-deny, which it installs at the first run.
 set -eu
 cd "$(dirname "$0")/.."
 

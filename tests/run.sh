@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs the tests and counts them: `run.sh quick` or `run.sh slow`.
 #
-# A stage that fails does not keep the later ones from running. Nothing of the
-# caller's database or Clerk settings reaches a test.
+# After a stage that fails, the later ones still run. The tests do not see the
+# caller's database and Clerk settings.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 
 unset DATABASE_URL MIGRATION_DATABASE_URL PGSSLROOTCERT PUBLIC_ORIGIN PORT
 for name in $(env | sed -n 's/^\(CLERK_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
@@ -29,6 +29,7 @@ stage() {
         /^# fail /      { f += $3; n = 1 }
         /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3; n = 1 }
         END { if (n) print p + 0, f + 0 }' "$log")
+    # shellcheck disable=SC2086 # two numbers
     set -- ${counts:-$([ "$status" = 0 ] && echo 1 0 || echo 0 1)}
     # A runner that stopped before it counted a failure.
     [ "$status" = 0 ] || [ "$2" -gt 0 ] || set -- "$1" 1
@@ -37,9 +38,9 @@ stage() {
     echo "== $name: $1 passed, $2 failed, $(($(date +%s) - begin)) s"
 }
 
-# installed PROGRAM PACKAGE: as root with apt it is installed if need be.
+# installed PROGRAM PACKAGE: installs the package if the program is missing, as root with apt.
 installed() {
-    # By its path: a function of ours may have the same name.
+    # By its path: a function in this file may have the same name.
     [ -x "$1" ] && return
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
@@ -49,7 +50,7 @@ installed() {
     return 1
 }
 
-# postgres MAJOR: what has to do with the database, on that version.
+# postgres MAJOR: the database tests, on that version.
 postgres() {
     TEST_POSTGRES=$1 cargo test --locked --package tests --test functions -- \
         database_tls original pooler privileges resilience round_trips table
@@ -69,9 +70,9 @@ slow() {
     stage "licences, sources, bans" sh tests/deny.sh
     stage "pgbouncer" installed /usr/sbin/pgbouncer pgbouncer
     stage "PostgreSQL 15" installed /usr/lib/postgresql/15/bin/postgres postgresql-15
-    stage "on PostgreSQL 15" postgres 15
-    stage "on PostgreSQL 17" postgres 17
-    stage "hundreds of rounds" cargo test --locked --package tests --test rounds -- --nocapture
+    stage "database tests on PostgreSQL 15" postgres 15
+    stage "database tests on PostgreSQL 17" postgres 17
+    stage "database tests in hundreds of rounds" cargo test --locked --package tests --test rounds -- --nocapture
     stage "artefacts for x86_64" make build ARCH=x86_64 LAMBDA_DIR=target/lambda-x86_64
     stage "artefacts for arm64" make build
     stage "infrastructure" sh infra/test.sh

@@ -97,7 +97,7 @@ def test_a_missing_region_is_said():
         ({"HOSTED_ZONE_ID": "Z0123456789"}, "DOMAIN_NAME is not set"),
         ({"LOG_RETENTION_DAYS": "31"}, "LOG_RETENTION_DAYS is malformed; it should be 1, 3,"),
         ({"ARCH": "arm"}, "ARCH is malformed; it should be arm64 or x86_64"),
-        ({"DATABASE_SECRET": "quotes/nowhere"}, "DATABASE_SECRET names no secret (quotes/nowhere)"),
+        ({"DATABASE_SECRET": "quotes/nowhere"}, "DATABASE_SECRET names a secret that cannot be found (quotes/nowhere)"),
         ({"MIGRATE": "1"}, "MIGRATION_DATABASE_URL is not set"),
         ({"MIGRATE": "yes"}, "MIGRATE is malformed"),
         ({"LAMBDA_DIR": "/nowhere"}, "LAMBDA_DIR has no artefacts"),
@@ -154,10 +154,10 @@ def path_with(folder, name, script):
 @pytest.mark.parametrize(
     ("state", "line"),
     [
-        ("ROLLBACK_COMPLETE", "cannot be updated any more (ROLLBACK_COMPLETE): make destroy STAGE=broken"),
-        ("ROLLBACK_FAILED", "cannot be updated any more (ROLLBACK_FAILED)"),
-        ("CREATE_FAILED", "cannot be updated any more (CREATE_FAILED)"),
-        ("DELETE_FAILED", "cannot be updated any more (DELETE_FAILED)"),
+        ("ROLLBACK_COMPLETE", "can no longer be updated (ROLLBACK_COMPLETE): run make destroy STAGE=broken"),
+        ("ROLLBACK_FAILED", "can no longer be updated (ROLLBACK_FAILED)"),
+        ("CREATE_FAILED", "can no longer be updated (CREATE_FAILED)"),
+        ("DELETE_FAILED", "can no longer be updated (DELETE_FAILED)"),
         ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name quotes-broken"),
         ("UPDATE_IN_PROGRESS", "is being changed (UPDATE_IN_PROGRESS): wait"),
         ("DELETE_IN_PROGRESS", "is being changed (DELETE_IN_PROGRESS): wait"),
@@ -177,7 +177,7 @@ def test_a_stack_that_really_failed_is_named_and_can_be_destroyed(aws, settings)
     with pytest.raises(Exception, match="terminal failure"):
         formation.get_waiter("stack_create_complete").wait(StackName="quotes-broken", WaiterConfig={"Delay": 1})
     said = complaint(commands.run("deploy", **settings))
-    assert said.startswith("deploy: quotes-broken cannot be updated any more (ROLLBACK_COMPLETE)")
+    assert said.startswith("deploy: quotes-broken can no longer be updated (ROLLBACK_COMPLETE)")
     result = commands.run("destroy", answer="broken\n", **settings)
     assert result.returncode == 0, result.stderr
     assert stacks(aws) == []
@@ -199,7 +199,7 @@ def test_functions_that_do_not_start_are_noticed(aws, settings):
     result = commands.run("deploy", **settings | {"DATABASE_SECRET": "quotes/mysql"})
     assert result.returncode == 1
     said = result.stderr.splitlines()[-1]
-    assert "does not answer as it should" in said and said.endswith("make logs STAGE=broken")
+    assert "should answer 401, not " in said and said.endswith("make logs STAGE=broken")
     assert commands.run("destroy", answer="broken\n", **settings).returncode == 0
 
 
@@ -230,7 +230,7 @@ def test_the_settings_of_a_stage_come_from_its_file(settings):
         said = complaint(commands.run("deploy", **settings | {"STAGE": stage}))
     finally:
         file.unlink()
-    assert "DATABASE_SECRET names no secret (quotes/from-file)" in said
+    assert "DATABASE_SECRET names a secret that cannot be found (quotes/from-file)" in said
 
 
 def test_git_keeps_the_settings_of_stages_out():
