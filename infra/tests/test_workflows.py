@@ -49,6 +49,18 @@ def test_the_test_commands_run_on_pull_requests():
     assert {"make test", "make test-slow"} <= set(commands)
 
 
+def test_a_pull_request_gets_no_secret_and_may_only_read():
+    workflow = read("ci.yml")
+    # `pull_request_target` would run with the secrets of the repository.
+    assert list(workflow["on"]) == ["pull_request", "push"]
+    assert workflow["permissions"] == {}
+    for job in workflow["jobs"].values():
+        assert job["permissions"] == {"contents": "read"}
+        assert "environment" not in job
+    text = (commands.ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert "secrets." not in text
+
+
 def test_a_deployment_is_asked_for_and_has_no_key_of_its_own():
     workflow = read("deploy.yml")
     assert list(workflow["on"]) == ["workflow_dispatch"]
