@@ -56,10 +56,19 @@ postgres() {
         database_tls original pooler privileges resilience round_trips table
 }
 
+# The fuzz targets, ten seconds each.
+fuzz() {
+    BOLERO_RANDOM_TEST_TIME_MS=10000 BOLERO_RANDOM_ITERATIONS=1000000000 \
+        cargo test --locked --package fuzz --test targets
+}
+
 quick() {
     stage "tools" sh dev/check-tools.sh
     stage "chromium" installed /usr/bin/chromium chromium
     stage "pgbouncer" installed /usr/sbin/pgbouncer pgbouncer
+    stage "module graph" python3 tests/checks/module_graph.py
+    stage "functions and routes" python3 infra/tests/check_routes.py
+    stage "clerk-auth by itself" sh tests/checks/clerk_auth.sh
     stage "formatting" cargo fmt --all --check
     stage "clippy" cargo clippy --workspace --all-targets --locked -- --deny warnings
     stage "rust" cargo test --workspace --locked --no-fail-fast
@@ -68,6 +77,8 @@ quick() {
 
 slow() {
     stage "licences, sources, bans" sh tests/deny.sh
+    stage "clerk-auth as a package" sh tests/checks/clerk_auth.sh package
+    stage "fuzz targets" fuzz
     stage "pgbouncer" installed /usr/sbin/pgbouncer pgbouncer
     stage "PostgreSQL 15" installed /usr/lib/postgresql/15/bin/postgres postgresql-15
     stage "database tests on PostgreSQL 15" postgres 15

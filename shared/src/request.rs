@@ -44,8 +44,9 @@ impl Request {
     /// anything.
     ///
     /// `configured` is the public origin; without it the domain name of the API
-    /// is used, which API Gateway sets and no client can.
-    pub(crate) fn from_event(
+    /// is used, which API Gateway sets and no client can. `id` is Lambda's id of the
+    /// invocation.
+    pub fn from_event(
         event: ApiGatewayV2httpRequest,
         configured: Option<&Origin>,
         id: String,

@@ -1,0 +1,1 @@
+//! The fuzz targets are in `tests/targets`; README.md says how they are run.

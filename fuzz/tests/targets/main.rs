@@ -1,0 +1,278 @@
+//! What reads input of strangers, fed with random input: nothing panics, and
+//! what must never happen does not.
+//!
+//! Each target is a test: it runs its corpus (`__fuzz__`) and then random input.
+//! `cargo bolero` drives the same code by coverage. An input is read as one field
+//! a line.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
+use std::ffi::OsString;
+use std::sync::LazyLock;
+
+use bolero::check;
+use clerk_auth::{
+    Authenticator, AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, Key, KeySource, PublicKeys,
+    PublishableKey, RequestView, State, authenticate,
+};
+use http::request::Parts;
+use shared::Request;
+use shared::config::{Config, PageConfig};
+
+const ORIGIN: &str = "https://www.example.com";
+const NOW_MS: i64 = 1_700_000_000_000;
+
+/// The public key of the recorded cases; nothing here is signed with it.
+const PEM: &str = include_str!("../../../shared/clerk/tests/data/test_public_key.pem");
+
+/// What the bytes from 0xC0 on stand for: random input reaches further with
+/// pieces of what is expected.
+const PIECES: [&str; 24] = [
+    "__session=",
+    "__session_MWTw9P_R=",
+    "__client_uat=1",
+    "__client_uat_MWTw9P_R=18446744073709551616",
+    "__clerk_handshake=",
+    "__clerk_db_jwt=d",
+    "__clerk_redirect_count=3",
+    "flash=cross-site..",
+    "; ",
+    "&",
+    "?",
+    "/",
+    "%",
+    "eyJhbGciOiJSUzI1NiJ9.",
+    "eyJzdWIiOiJ1c2VyXzEifQ.",
+    "c2ln",
+    "Bearer ",
+    "text/html",
+    "document",
+    "message=",
+    "{\"message\":\"",
+    "\"}",
+    "https://evil.example/",
+    "\r",
+];
+
+/// The fields of an input, one a line.
+fn fields<const N: usize>(input: &[u8]) -> [Vec<u8>; N] {
+    let mut lines = input.split(|byte| *byte == b'\n');
+    std::array::from_fn(|_| {
+        let line = lines.next().unwrap_or_default();
+        let expand = |byte: &u8| match byte.checked_sub(0xc0).map(usize::from) {
+            Some(index) if index < PIECES.len() => PIECES[index].as_bytes().to_vec(),
+            Some(_) | None => vec![*byte],
+        };
+        line.iter().flat_map(expand).collect()
+    })
+}
+
+/// The same as text.
+fn texts<const N: usize>(input: &[u8]) -> [String; N] {
+    fields(input).map(|field| String::from_utf8_lossy(&field).into_owned())
+}
+
+fn instance(publishable_key: &str) -> Instance {
+    Instance {
+        publishable_key: PublishableKey::parse(publishable_key).unwrap(),
+        proxy_url: None,
+        authorized_parties: AuthorizedParties::PublicOrigin,
+        issuer: None,
+        clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+    }
+}
+
+/// A development and a production instance.
+static INSTANCES: LazyLock<[Instance; 2]> = LazyLock::new(|| {
+    [
+        instance("pk_test_aGFwcHktaGlwcG8tMS5jbGVyay5hY2NvdW50cy5kZXYk"),
+        instance("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"),
+    ]
+});
+
+static KEYS: LazyLock<PublicKeys> = LazyLock::new(|| PublicKeys::from_pem(PEM).unwrap());
+
+/// Nobody is signed in, nothing is set, and no redirect leaves for another host.
+fn assert_harmless(instance: &Instance, view: &RequestView<'_>) {
+    let decision = authenticate(instance, &KEYS, view, NOW_MS);
+    assert!(
+        !matches!(decision.state, State::SignedIn(_)),
+        "{decision:?}"
+    );
+    for cookie in &decision.set_cookie {
+        assert!(cookie.starts_with("__clerk_redirect_count="), "{cookie}");
+    }
+    if let Some(location) = decision.location() {
+        let api = instance.frontend_api(ORIGIN) + "/v1/client/handshake?";
+        assert!(location.starts_with(&api), "{location}");
+        assert!(decision.response_headers().contains_key("location"));
+    }
+}
+
+#[test]
+fn decide() {
+    check!().for_each(|input: &[u8]| {
+        let [
+            method,
+            target,
+            authorization,
+            cookie,
+            accept,
+            sec_fetch_dest,
+            referer,
+        ] = texts(input);
+        let view = RequestView {
+            method: if method == "POST" { "POST" } else { "GET" },
+            target: &format!("/{}", target.replace(|c: char| !c.is_ascii_graphic(), "")),
+            origin: ORIGIN,
+            authorization: Some(&authorization),
+            cookie: Some((&cookie).into()),
+            accept: Some(&accept),
+            sec_fetch_dest: Some(&sec_fetch_dest),
+            referer: Some(&referer),
+        };
+        let by_cookies = RequestView {
+            authorization: None,
+            ..view.clone()
+        };
+        for instance in &*INSTANCES {
+            assert_harmless(instance, &view);
+            assert_harmless(instance, &by_cookies);
+        }
+    });
+}
+
+#[test]
+fn cookies() {
+    check!().for_each(|input: &[u8]| {
+        let mut request = http::Request::get("/");
+        for field in fields::<3>(input) {
+            if let Ok(value) = http::HeaderValue::from_bytes(&field) {
+                request = request.header("cookie", value);
+            }
+        }
+        let (parts, ()): (Parts, ()) = request.body(()).unwrap().into_parts();
+        let view = RequestView::new(&parts, ORIGIN);
+        for instance in &*INSTANCES {
+            assert_harmless(instance, &view);
+            let keys = KeySource::Fixed(KEYS.clone());
+            let authenticator = Authenticator::new(instance.clone(), keys);
+            let _ = authenticator.claimed_user(&view);
+            let _ = authenticator.expire_handshake(&view);
+            let location = authenticator.sign_in_location("https://a.example/in", &view);
+            assert!(location.starts_with("https://a.example/in?"), "{location}");
+        }
+    });
+}
+
+#[test]
+fn event() {
+    check!().for_each(|json: &[u8]| {
+        let Ok(event) = serde_json::from_slice(json) else {
+            return;
+        };
+        let (request, readable) = Request::from_event(event, None, String::new());
+        if let Err(error) = readable {
+            assert_eq!(error.status(), 400);
+        } else {
+            assert!(request.path().starts_with('/') && !request.path().starts_with("//"));
+        }
+        if let Err(error) = request.message() {
+            assert!(error.status().is_client_error(), "{error}");
+        }
+        let _ = shared::flash::Flash::read(&request);
+    });
+}
+
+#[test]
+fn body() {
+    check!().for_each(|input: &[u8]| {
+        let [method, media_type, body] = texts(input);
+        let (method, expected) = if method == "POST" {
+            ("POST", "application/x-www-form-urlencoded")
+        } else {
+            ("PUT", "application/json")
+        };
+        for media_type in [expected, &media_type] {
+            let event = serde_json::json!({
+                "requestContext": { "domainName": "a.example", "http": { "method": method } },
+                "rawPath": "/api/quote",
+                "headers": { "content-type": media_type.replace(|c: char| c.is_control(), "") },
+                "body": body,
+            });
+            let Ok(event) = serde_json::from_value(event) else {
+                continue;
+            };
+            let (request, readable) = Request::from_event(event, None, String::new());
+            assert!(readable.is_ok());
+            match request.message() {
+                Ok(message) => {
+                    let characters = message.as_str().chars().count();
+                    assert!((1..=shared::quote::MAX_CHARACTERS).contains(&characters));
+                    assert!(!message.as_str().contains('\0'));
+                }
+                Err(error) => assert!(error.status().is_client_error(), "{error}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn configuration() {
+    // In no message of the program, and in no random text but by being put there.
+    const SECRET: &str = "hunter2secret";
+    check!().for_each(|input: &[u8]| {
+        let [which, before, after] = texts(input);
+        let names = [
+            "DATABASE_URL",
+            "CLERK_PUBLISHABLE_KEY",
+            "CLERK_JWT_KEY",
+            "CLERK_AUTHORIZED_PARTIES",
+            "CLERK_ISSUER",
+            "CLERK_PROXY_URL",
+            "CLERK_SIGN_IN_URL",
+            "PUBLIC_ORIGIN",
+        ];
+        let random = names[which.len() % names.len()];
+        let lookup = |name: &str| -> Option<OsString> {
+            let value = match name {
+                "DATABASE_URL" if name == random => {
+                    format!("postgres://app:{before}{SECRET}{after}@localhost/quotes")
+                }
+                name if name == random => format!("{before}{SECRET}{after}"),
+                "DATABASE_URL" => format!("postgres://app:{SECRET}@localhost/quotes"),
+                "CLERK_PUBLISHABLE_KEY" => "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k".to_owned(),
+                "PGSSLROOTCERT" => {
+                    concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/roots.pem").to_owned()
+                }
+                _ => return None,
+            };
+            Some(value.into())
+        };
+        let parsed = Config::parse(&lookup).and_then(|config| PageConfig::parse(&lookup, &config));
+        match parsed {
+            Ok(page) => assert!(http::HeaderValue::from_str(&page.sign_in_url).is_ok()),
+            Err(error) => {
+                let line = error.to_string();
+                assert!(!line.contains(SECRET) && !line.contains('\n'), "{line}");
+            }
+        }
+    });
+}
+
+#[test]
+fn key_set() {
+    check!().for_each(|json: &[u8]| {
+        let keys = PublicKeys::from_jwks(json);
+        let pem = String::from_utf8_lossy(json);
+        let _ = PublicKeys::from_pem(&pem);
+        let wrapped = [b"{\"keys\":[", json, b"]}"].concat();
+        let _ = PublicKeys::from_jwks(&wrapped);
+        if let Ok(jwk) = serde_json::from_slice(json)
+            && let Some(key) = Key::from_jwk(&jwk)
+        {
+            assert!(!key.verifies("message", "c2ln"));
+        }
+        assert!(keys.is_err() || !json.is_empty());
+    });
+}
