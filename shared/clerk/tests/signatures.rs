@@ -86,7 +86,7 @@ fn sign(key: &PKeyRef<Private>, digest: MessageDigest, message: &str) -> Vec<u8>
 }
 
 #[test]
-fn sound_keys_verify_what_they_signed() {
+fn valid_keys_verify_what_they_signed() {
     for key in [
         &*RSA,
         &*CUBE,
@@ -513,7 +513,7 @@ fn numbers(n: &[u8], e: &[u8]) -> Value {
 }
 
 #[test]
-fn unsound_keys_are_refused() {
+fn invalid_keys_are_refused() {
     let n = RSA.n().to_vec();
     let accepted = |n: &[u8], e: &[u8]| Key::from_jwk(&numbers(n, e)).is_some();
     for exponent in [&[3][..], &[17], &[1, 0, 1], &[0, 1, 0, 1], &[0xff; 8]] {
