@@ -91,7 +91,7 @@ def test_the_routes_were_made_by_the_deployment(deployed):
     assert {"GET /", "GET /api/quote", "PUT /api/quote", "POST /api/quote/delete", "$default"} <= routes
 
 
-def test_a_visitor_signs_in_saves_reads_and_deletes(deployed):
+def test_a_user_signs_in_saves_reads_and_deletes(deployed):
     browser = Browser()
     signing_in = browser.visit(deployed.url + "/")
     assert signing_in.url.startswith(deployed.clerk.address + "/sign-in")
@@ -176,7 +176,7 @@ def updated(deployed):
 
 
 def sign_in_page(deployment):
-    """Where a visitor without a session is sent."""
+    """Where a user without a session is sent."""
     browser = Browser()
     browser.cookies[urllib.parse.urlsplit(deployment.url).netloc] = {"__clerk_db_jwt": "x", "__client_uat": "0"}
     return browser.visit(deployment.url + "/").url

@@ -5,7 +5,7 @@ use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::database::{Database, DatabaseError, Statement};
+use crate::database::{Database, DatabaseError};
 
 /// Longest message, in characters (Unicode scalar values).
 pub const MAX_CHARACTERS: usize = 500;
@@ -118,12 +118,7 @@ const DELETE: &str = "DELETE FROM user_messages WHERE user_id = $1";
 /// The database cannot be reached or refuses.
 pub async fn find(database: &Database, user: &UserId) -> Result<Option<Quote>, DatabaseError> {
     let parameters = [(&user.as_str() as _, Type::TEXT)];
-    let rows = database
-        .run(&Statement {
-            sql: FIND,
-            parameters: &parameters,
-        })
-        .await?;
+    let rows = database.run(FIND, &parameters).await?;
     rows.first().map(quote).transpose()
 }
 
@@ -140,12 +135,7 @@ pub async fn save(
         (&user.as_str() as _, Type::TEXT),
         (&message.as_str() as _, Type::TEXT),
     ];
-    let rows = database
-        .run(&Statement {
-            sql: SAVE,
-            parameters: &parameters,
-        })
-        .await?;
+    let rows = database.run(SAVE, &parameters).await?;
     let row = rows
         .first()
         .ok_or_else(|| DatabaseError::Statement("nothing was saved".to_owned()))?;
@@ -161,12 +151,7 @@ pub async fn save(
 /// The database cannot be reached or refuses.
 pub async fn delete(database: &Database, user: &UserId) -> Result<(), DatabaseError> {
     let parameters = [(&user.as_str() as _, Type::TEXT)];
-    database
-        .run(&Statement {
-            sql: DELETE,
-            parameters: &parameters,
-        })
-        .await?;
+    database.run(DELETE, &parameters).await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, visitor } from "./support/browser.mjs";
+import { launch, openProfile } from "./support/browser.mjs";
 import { atSignIn, clerkReady, signIn } from "./support/clerk.mjs";
 import { focused, showsNoQuote, showsQuote, typed, withQuote } from "./support/page.mjs";
 import { startSite } from "./support/site.mjs";
@@ -13,7 +13,7 @@ let site, browser, ada, page;
 before(async () => {
   site = await startSite();
   browser = await launch(site);
-  ada = await visitor(browser, site);
+  ada = await openProfile(browser, site);
   ({ page } = ada);
   await signIn(ada, "ada");
 });
@@ -143,7 +143,7 @@ test("a refusal stands beside the field, and the text is kept", async () => {
   await page.fill("#message", long);
   await page.keyboard.press("Enter");
   await page.waitForSelector("#error:not(:empty)");
-  assert.match(await error(), /^Too long: .* 500 characters$/);
+  assert.match(await error(), /^Too long: .* 500 characters\.$/);
   const field = page.locator("#message");
   assert.equal(await field.getAttribute("aria-invalid"), "true");
   assert.match(await field.getAttribute("aria-describedby"), /\berror\b/);
@@ -192,11 +192,25 @@ test("nothing is lost when the database fails", async () => {
   await page.fill("#message", "Insist");
   await page.keyboard.press("Enter");
   await page.waitForSelector("#error:not(:empty)");
-  assert.match(await error(), /^The database cannot be reached/);
+  assert.match(await error(), /^The database could not be reached/);
   assert.equal(await typed(page), "Insist");
   await site.order("database start");
   await page.keyboard.press("Enter");
   await showsQuote(page, "Insist");
+});
+
+test("too many requests are told in words of their own, and the text is kept", async () => {
+  await withQuote(ada, undefined);
+  // What API Gateway's throttle answers, instead of the function.
+  const tooMany = { status: 429, contentType: "application/json", body: '{"message":"Too Many Requests"}' };
+  await page.route("**/api/quote", (route) => route.fulfill(tooMany), { times: 1 });
+  await page.fill("#message", "Patience");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#error:not(:empty)");
+  assert.match(await error(), /^Too many requests/);
+  assert.equal(await typed(page), "Patience");
+  await page.keyboard.press("Enter");
+  await showsQuote(page, "Patience");
 });
 
 test("what is being typed survives signing out in another tab", async () => {
@@ -223,7 +237,7 @@ test("what is being typed survives signing out in another tab", async () => {
 });
 
 test("another user sees nothing of it", async () => {
-  const grace = await visitor(browser, site);
+  const grace = await openProfile(browser, site);
   await signIn(grace, "grace");
   await showsNoQuote(grace.page);
   assert.doesNotMatch(await grace.page.content(), /Faithful|Ada/);
@@ -244,5 +258,5 @@ test("Clerk that does not answer holds nothing up", async () => {
 });
 
 test("nothing was wrong but what was meant to be", () => {
-  ada.assertNoProblems(/Failed to load resource: .*(401|422|503|ERR_INTERNET_DISCONNECTED)/);
+  ada.assertNoProblems(/Failed to load resource: .*(401|422|429|503|ERR_INTERNET_DISCONNECTED)/);
 });

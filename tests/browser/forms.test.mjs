@@ -1,13 +1,13 @@
 // Saving and deleting with plain forms, and sessions that expire.
 //
 // Tokens live for two seconds here: a page that is open for longer than the
-// clock skew has the session of a page that real visitors left open for a
+// clock skew has the session of a page that real users left open for a
 // minute.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, visitor } from "./support/browser.mjs";
+import { launch, openProfile } from "./support/browser.mjs";
 import { atSignIn, signIn } from "./support/clerk.mjs";
 import { assertGood } from "./support/looks.mjs";
 import { focused, showsNoQuote, showsQuote, typed } from "./support/page.mjs";
@@ -32,16 +32,16 @@ after(async () => {
 const error = (page) => page.textContent("#error");
 const status = (page) => page.textContent("#status");
 
-/** A signed-in visitor without scripts. */
+/** A signed-in user without scripts. */
 async function plain(user) {
-  const somebody = await visitor(browser, site, { javaScriptEnabled: false });
+  const somebody = await openProfile(browser, site, { javaScriptEnabled: false });
   await signIn(somebody, user);
   return somebody;
 }
 
-/** A signed-in visitor to whom Clerk's scripts do not come. */
+/** A signed-in user whose browser does not get Clerk's scripts. */
 async function withoutClerk(user) {
-  const somebody = await visitor(browser, site);
+  const somebody = await openProfile(browser, site);
   await somebody.context.route("**/npm/@clerk/**", (route) => route.abort());
   await signIn(somebody, user);
   return somebody;
@@ -79,13 +79,13 @@ test("with scripts off a refusal stands beside the field, and the text is kept",
   await page.fill("#message", long);
   await page.click("text=Save Quote");
   await showsNoQuote(page);
-  assert.match(await error(page), /too long/);
+  assert.match(await error(page), /^Too long: .* 500 characters\.$/);
   assert.equal(await typed(page), long);
   assert.equal(await page.getAttribute("#message", "aria-invalid"), "true");
   assert.equal(await focused(page), "message");
   await page.fill("#message", "   ");
   await page.click("text=Save Quote");
-  assert.match(await error(page), /was empty/);
+  assert.match(await error(page), /the quote is empty/);
   await ada.open();
   assert.equal(await error(page), "");
   ada.assertNoProblems();

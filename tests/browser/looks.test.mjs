@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, visitor } from "./support/browser.mjs";
+import { launch, openProfile } from "./support/browser.mjs";
 import { clerkReady, signIn } from "./support/clerk.mjs";
 import { assertGood, assertGoodWithoutScripts, assertValid, picture } from "./support/looks.mjs";
 import { focused, showsNoQuote, showsQuote, withQuote } from "./support/page.mjs";
@@ -22,7 +22,7 @@ let site, browser, ada, page;
 before(async () => {
   site = await startSite();
   browser = await launch(site);
-  ada = await visitor(browser, site, { reducedMotion: "reduce", viewport: { width: 1280, height: 800 } });
+  ada = await openProfile(browser, site, { reducedMotion: "reduce", viewport: { width: 1280, height: 800 } });
   ({ page } = ada);
   await signIn(ada, "ada");
 });
@@ -84,7 +84,7 @@ test("a deleted quote", async () => {
 });
 
 test("with scripts off", async () => {
-  const plain = await visitor(browser, site, { javaScriptEnabled: false });
+  const plain = await openProfile(browser, site, { javaScriptEnabled: false });
   await signIn(plain, "grace");
   await plain.page.fill("#message", `${QUOTE} `.repeat(8));
   const refused = plain.page.waitForResponse((response) => response.ok());

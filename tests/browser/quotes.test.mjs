@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, visitor } from "./support/browser.mjs";
+import { launch, openProfile } from "./support/browser.mjs";
 import { signIn } from "./support/clerk.mjs";
 import { assertGood } from "./support/looks.mjs";
 import { showsQuote, typed, withQuote } from "./support/page.mjs";
@@ -35,7 +35,7 @@ let site, browser, ada, page;
 before(async () => {
   site = await startSite();
   browser = await launch(site);
-  ada = await visitor(browser, site, { viewport: { width: 1280, height: 800 } });
+  ada = await openProfile(browser, site, { viewport: { width: 1280, height: 800 } });
   ({ page } = ada);
   await signIn(ada, "ada");
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { launch, visitor } from "./support/browser.mjs";
+import { launch, openProfile } from "./support/browser.mjs";
 import { atSignIn, clerkReady, signedIn } from "./support/clerk.mjs";
 import { picture } from "./support/looks.mjs";
 import { showsNoQuote, showsQuote } from "./support/page.mjs";
@@ -26,7 +26,7 @@ test("the application runs under cargo lambda watch", async (t) => {
 
   const browser = await launch(site);
   t.after(() => browser.close());
-  const ada = await visitor(browser, site);
+  const ada = await openProfile(browser, site);
   const { page } = ada;
   await ada.open();
   await atSignIn(page, site);
@@ -42,7 +42,7 @@ test("the application runs under cargo lambda watch", async (t) => {
   await clerkReady(page);
   await picture(page, "watch-quote");
 
-  const grace = await visitor(browser, site, { javaScriptEnabled: false });
+  const grace = await openProfile(browser, site, { javaScriptEnabled: false });
   await grace.open();
   await grace.page.click("button[value=user_grace]");
   await showsNoQuote(grace.page);

@@ -53,8 +53,10 @@
     const response = await fetch('/api/quote', { method, headers, body, signal: AbortSignal.timeout(15000) });
     if (response.ok) return response.status === 204 ? null : response.json();
     const problem = await response.json().catch(() => ({}));
-    const text = problem.detail || 'something broke on our side; try again in a moment';
-    throw Object.assign(new Error(text[0].toUpperCase() + text.slice(1)), { status: response.status });
+    // API Gateway itself sends 429, which is no problem details.
+    const busy = response.status === 429 && 'Too many requests at once. Try again in a moment.';
+    const text = problem.detail || busy || 'Something broke on our side. Try again in a moment.';
+    throw Object.assign(new Error(text), { status: response.status });
   }
 
   function show(quote) {

@@ -75,14 +75,11 @@ pub struct Database {
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
-/// A statement that may be run twice: idempotent, with typed parameters, so
-/// that it goes out in one round trip and leaves nothing in a pooler's backend.
-pub struct Statement<'a> {
-    /// SQL with `$1` parameters.
-    pub sql: &'a str,
-    /// The parameters.
-    pub parameters: &'a [(&'a (dyn ToSql + Sync), Type)],
-}
+/// The parameters of a statement, with their types.
+pub type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
+
+/// SQL with `$1` parameters, and those.
+type Statement<'a> = (&'a str, Parameters<'a>);
 
 impl Database {
     /// A database that is not yet connected to.
@@ -107,11 +104,19 @@ impl Database {
 
     /// Runs a statement, once more on a new connection if the first one died.
     ///
+    /// It must be idempotent. Its parameters are typed, so that it goes out in one
+    /// round trip and leaves no prepared statement in a pooler's backend.
+    ///
     /// # Errors
     /// [`DatabaseError::Unavailable`] when no answer came in time,
     /// [`DatabaseError::Refused`] when no connection can be opened,
     /// [`DatabaseError::Statement`] when Postgres answered with an error.
-    pub async fn run(&self, statement: &Statement<'_>) -> Result<Vec<Row>, DatabaseError> {
+    pub async fn run(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let statement = (sql, parameters);
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         let left = |timeout: Duration| timeout.min(deadline - Instant::now());
         let first = self.connection(left(CONNECT_TIMEOUT)).await?;
@@ -130,7 +135,7 @@ impl Database {
     async fn run_on(
         &self,
         connection: Arc<Connection>,
-        statement: &Statement<'_>,
+        statement: Statement<'_>,
         timeout: Duration,
     ) -> Result<Vec<Row>, DatabaseError> {
         let answer = connection.run(&self.options, statement, timeout).await;
@@ -198,11 +203,12 @@ impl Connection {
     async fn run(
         &self,
         options: &ConnectOptions,
-        statement: &Statement<'_>,
+        statement: Statement<'_>,
         limit: Duration,
     ) -> Result<Vec<Row>, DatabaseError> {
+        let (sql, parameters) = statement;
         let deadline = Instant::now() + limit;
-        let mut answer = pin!(self.client.query_typed(statement.sql, statement.parameters));
+        let mut answer = pin!(self.client.query_typed(sql, parameters));
         if let Ok(answer) = timeout_at(deadline, &mut answer).await {
             let rows = answer?;
             self.last_used

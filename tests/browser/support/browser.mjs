@@ -1,10 +1,10 @@
-// The browser, and visitors who note everything that goes wrong.
+// The browser, and profiles that record everything that goes wrong.
 
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
 /** Longest wait for anything that a page does, in milliseconds. */
-const PATIENCE = 30_000;
+const ACTION_TIMEOUT = 30_000;
 
 const ARGUMENTS = [
   "--no-sandbox",
@@ -33,10 +33,10 @@ export async function launch(site) {
   }
 }
 
-/** A new visitor: a browser profile with one page. `options` are those of a context. */
-export async function visitor(browser, site, options = {}) {
+/** A new browser profile with one page. `options` are those of a context. */
+export async function openProfile(browser, site, options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options });
-  context.setDefaultTimeout(PATIENCE);
+  context.setDefaultTimeout(ACTION_TIMEOUT);
   const hosts = [site.origin, site.frontendApi, site.accounts].map((url) => new URL(url).host);
   const problems = [];
   const requests = [];

@@ -1,4 +1,4 @@
-// What visitors do with Clerk, and what can be seen of it.
+// What users do with Clerk, and what can be seen of it.
 
 import assert from "node:assert/strict";
 

@@ -1,9 +1,9 @@
-// The way of a visitor through the application and Clerk, with real clerk-js.
+// A user's way through the application and Clerk, with real clerk-js.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { launch, visitor } from "./browser.mjs";
+import { launch, openProfile } from "./browser.mjs";
 import { atSignIn, claims, clerkReady, isHandshake, sessionCookies, signIn, signedIn } from "./clerk.mjs";
 import { startSite } from "./site.mjs";
 import { pause, until } from "./within.mjs";
@@ -26,16 +26,16 @@ export function journey(shape) {
       await browser.close();
       await site.stop();
     });
-    const ada = await visitor(browser, site);
+    const ada = await openProfile(browser, site);
     await withScripts(t, site, ada);
     await wrongKey(t, site, ada);
     ada.assertNoProblems(/status of 401/);
-    await withoutScripts(t, site, await visitor(browser, site, { javaScriptEnabled: false }));
+    await withoutScripts(t, site, await openProfile(browser, site, { javaScriptEnabled: false }));
   });
 }
 
-async function withScripts(t, site, visitor) {
-  const { page, context, requests, open } = visitor;
+async function withScripts(t, site, profile) {
+  const { page, context, requests, open } = profile;
   let firstToken;
 
   await t.test("the first visit leads to sign-in", async () => {
@@ -60,10 +60,10 @@ async function withScripts(t, site, visitor) {
     assert.match(await card.textContent(), /Ada Lovelace.*ada@example\.com/);
     await card.getByText("Sign out").waitFor();
     await card.getByText("Manage account").click();
-    const profile = page.locator(".cl-modalContent");
-    await profile.getByText("Profile details").waitFor();
+    const modal = page.locator(".cl-modalContent");
+    await modal.getByText("Profile details").waitFor();
     await page.keyboard.press("Escape");
-    await profile.waitFor({ state: "detached" });
+    await modal.waitFor({ state: "detached" });
   });
 
   await t.test("a quote is saved with a fresh token after the first has expired", async () => {
@@ -117,7 +117,7 @@ async function withScripts(t, site, visitor) {
 
   await t.test("another user sees nothing of the first", async () => {
     await pause(CHAIN);
-    await signIn(visitor, "grace");
+    await signIn(profile, "grace");
     assert.equal(await page.getAttribute("main", "data-state"), "empty");
     assert.doesNotMatch(await page.content(), /hungry|ada/i);
   });
@@ -139,11 +139,11 @@ async function wrongKey(t, site, { page, requests, open }) {
   });
 }
 
-async function withoutScripts(t, site, visitor) {
-  const { page } = visitor;
+async function withoutScripts(t, site, profile) {
+  const { page } = profile;
   await t.test("with scripts off: sign-in, a quote, sign-out", async () => {
     await pause(CHAIN);
-    await signIn(visitor, "alan");
+    await signIn(profile, "alan");
     assert.equal(await page.getAttribute("main", "data-state"), "empty");
     await page.fill("#message", "We can only see a short distance ahead.");
     await page.click("text=Save Quote");
@@ -156,6 +156,6 @@ async function withoutScripts(t, site, visitor) {
       await page.click("text=Sign out");
       await atSignIn(page, site);
     }
-    visitor.assertNoProblems();
+    profile.assertNoProblems();
   });
 }

@@ -3,7 +3,7 @@
 use tests::{App, Event, Instance};
 
 #[tokio::test]
-async fn a_signed_in_visitor_sees_the_quote() {
+async fn a_signed_in_user_sees_the_quote() {
     for app in App::both().await {
         let user = app.user();
         let empty = app.send(Event::page("/").signed_in(&user)).await;
@@ -16,7 +16,7 @@ async fn a_signed_in_visitor_sees_the_quote() {
 }
 
 #[tokio::test]
-async fn a_visitor_without_a_session_is_sent_to_sign_in_and_back() {
+async fn a_user_without_a_session_is_sent_to_sign_in_and_back() {
     let app = App::deployed().await;
     let answer = app.send(Event::page("/?from=mail&x=a%20b")).await;
     assert_eq!(answer.status, 307);
@@ -229,7 +229,7 @@ async fn the_host_header_decides_nothing() {
 }
 
 #[tokio::test]
-async fn without_a_public_origin_the_visitor_comes_back_to_the_apis_own_domain() {
+async fn without_a_public_origin_the_user_comes_back_to_the_apis_own_domain() {
     let app = App::deployed().await.without("PUBLIC_ORIGIN");
     let answer = app.send(Event::page("/")).await;
     let back = answer.location_parameter("redirect_url");
