@@ -139,14 +139,18 @@ mod tests {
         assert!(other.wait().is_ok());
     }
 
-    /// Starts a shell that ends in order, with `action` when it is asked to.
+    /// Starts a program that does `action` when it gets SIGINT.
+    ///
+    /// It is not a shell: a shell cannot trap a signal that it inherited as
+    /// ignored, and whoever starts the tests in the background of a script
+    /// (`cargo test &`) has SIGINT ignored. Perl can, as Postgres does.
     fn orderly(mark: &Mark, action: &str) -> Child {
-        let mut command = Command::new("sh");
-        let script = format!("trap '{action}' INT; echo; while :; do sleep 0.1; done");
-        command.args(["-c", &script]).stdin(Stdio::null());
+        let mut command = Command::new("perl");
+        let script = format!("$SIG{{INT}} = {action}; $| = 1; print 1; sleep 1 while 1");
+        command.args(["-e", &script]).stdin(Stdio::null());
         mark.put_on_orderly(&mut command);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        // Until it has set its trap.
+        // Until the handler is set.
         child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         child
     }
@@ -155,8 +159,8 @@ mod tests {
     async fn what_needs_order_is_asked_first_and_killed_later() {
         let folder = tempfile::tempdir().unwrap();
         let mark = Mark::of(folder.path());
-        let mut willing = orderly(&mark, "exit 7");
-        let mut stubborn = orderly(&mark, "");
+        let mut willing = orderly(&mark, "sub { exit 7 }");
+        let mut stubborn = orderly(&mark, "'IGNORE'");
 
         end_leftovers(&mark).await.unwrap();
 
