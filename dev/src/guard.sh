@@ -6,21 +6,25 @@
 trap '' HUP INT TERM
 cat >/dev/null
 
-# Who has the variable $1 in its environment.
-marked() {
+# Lists the processes in whose environment the variable $1 has the value $2.
+list() {
     if [ -r /proc/self/environ ]; then
-        grep -lzxF "$1" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3
+        grep -lzxF "$1=$2" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3
     else
-        ps -axEww -o pid=,command= | wanted=" $1 " awk 'index($0 " ", ENVIRON["wanted"]) { print $1 }'
+        # Name and value apart: awk would list itself if its own environment
+        # held what it looks for.
+        ps -axEww -o pid=,command= | name=$1 value=$2 awk '
+            BEGIN { wanted = " " ENVIRON["name"] "=" ENVIRON["value"] " " }
+            index($0 " ", wanted) { print $1 }'
     fi
 }
 
 tenths=0
 while [ "$tenths" -lt 100 ]; do
-    # Most have nothing to lose, and would only complain about each other's end.
-    at_once=$(marked "QUOTES_DEV_KILL=$1")
+    # Most processes have nothing to lose, and would only report each other's end.
+    at_once=$(list QUOTES_DEV_KILL "$1")
     # Postgres has.
-    in_order=$(marked "QUOTES_DEV_INTERRUPT=$1")
+    in_order=$(list QUOTES_DEV_INTERRUPT "$1")
     [ -n "$at_once$in_order" ] || break
     if [ "$tenths" -lt 45 ]; then signal=INT; else signal=KILL; fi
     # shellcheck disable=SC2086 # one argument for each process
