@@ -23,8 +23,8 @@ use openssl::{
     },
 };
 
-/// How long certificates are valid: longer than a server ever runs.
-const DAYS: u32 = 365;
+/// How long certificates are valid, in days: longer than a server runs.
+const CERTIFICATE_AGE: u32 = 365;
 
 /// A certificate authority that only this process can sign with.
 pub struct Authority {
@@ -73,7 +73,7 @@ impl Authority {
     /// # Errors
     /// If OpenSSL fails.
     pub fn issue(&self, names: &[&str]) -> Result<Identity, ErrorStack> {
-        self.issue_until(names, &*Asn1Time::days_from_now(DAYS)?)
+        self.issue_until(names, &*Asn1Time::days_from_now(CERTIFICATE_AGE)?)
     }
 
     /// A server certificate that is valid no longer than `end`.
@@ -141,7 +141,7 @@ fn builder(
     builder.set_pubkey(key)?;
     let not_before = Asn1Time::days_from_now(0)?;
     builder.set_not_before(&not_before)?;
-    let not_after = Asn1Time::days_from_now(DAYS)?;
+    let not_after = Asn1Time::days_from_now(CERTIFICATE_AGE)?;
     builder.set_not_after(&not_after)?;
     Ok(builder)
 }

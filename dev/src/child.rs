@@ -10,8 +10,8 @@ use std::{
 
 use anyhow::{Context, bail};
 
-/// How often a child is looked at.
-pub(crate) const PAUSE: Duration = Duration::from_millis(20);
+/// How often a child is asked whether it has exited.
+pub(crate) const CHILD_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Waits until `child` has exited; `None` when it has not within `limit`.
 ///
@@ -27,7 +27,7 @@ pub(crate) async fn exited_within(
         if status.is_some() || Instant::now() >= deadline {
             return Ok(status);
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(CHILD_POLL_INTERVAL).await;
     }
 }
 
@@ -47,6 +47,6 @@ pub(crate) async fn run(command: &mut Command) -> anyhow::Result<()> {
             }
             return Ok(());
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(CHILD_POLL_INTERVAL).await;
     }
 }

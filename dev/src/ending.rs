@@ -5,8 +5,8 @@ use std::time::Duration;
 use rustix::process::{Pid, getppid};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// How often the parent is looked at.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How often the parent process is compared with the one at the start.
+const PARENT_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Waits for Ctrl-C, a signal to end, or the end of the parent.
 pub(crate) struct Ending {
@@ -48,6 +48,6 @@ impl Ending {
 
 async fn gone(parent: Option<Pid>) {
     while getppid() == parent {
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PARENT_POLL_INTERVAL).await;
     }
 }

@@ -12,7 +12,7 @@ use reqwest::{Client, Method, header::X_CONTENT_TYPE_OPTIONS, redirect};
 use crate::{Home, child, guard::Mark, local_clerk::origin, say, settings::Settings};
 
 /// One route of each function, to see that it runs.
-const FUNCTIONS: [(&str, Method, &str); 4] = [
+const FUNCTION_PROBES: [(&str, Method, &str); 4] = [
     ("render-page", Method::GET, "/"),
     ("get-quote", Method::GET, "/api/quote"),
     ("save-quote", Method::PUT, "/api/quote"),
@@ -20,14 +20,17 @@ const FUNCTIONS: [(&str, Method, &str); 4] = [
 ];
 
 /// The stand-in for Clerk is a function as well.
-const STAND_IN: &str = "clerk-stand-in";
+const CLERK_FUNCTION: &str = "clerk-stand-in";
 
-/// How long the functions may take until they answer, once they are built.
-const START: Duration = Duration::from_secs(90);
+/// Longest time until a function answers, once it is built.
+const FUNCTION_START_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// How long one request may take. A function that is being started answers
-/// late, and one that has just been replaced never does.
-const REQUEST: Duration = Duration::from_secs(10);
+/// Longest time for one request. A function that is being started answers late,
+/// and one that has just been replaced never does.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time between two requests to a function that does not answer yet.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Builds the functions, with cargo's own progress in view.
 ///
@@ -38,11 +41,11 @@ pub(crate) async fn build(home: &Home, settings: &Settings, mark: &Mark) -> anyh
     cargo.arg("build").current_dir(home.root());
     // By binary, not by package: so does cargo-lambda, and packages would be
     // built with other features and then once more.
-    for (function, ..) in FUNCTIONS {
+    for (function, ..) in FUNCTION_PROBES {
         cargo.args(["--bin", function]);
     }
     if settings.local_clerk {
-        cargo.args(["--bin", STAND_IN]);
+        cargo.args(["--bin", CLERK_FUNCTION]);
     }
     settings.put_on(&mut cargo);
     mark.put_on(&mut cargo);
@@ -83,9 +86,9 @@ pub(crate) async fn answer(port: u16) -> anyhow::Result<()> {
     let client = Client::builder()
         .no_proxy()
         .redirect(redirect::Policy::none())
-        .timeout(REQUEST)
+        .timeout(PROBE_TIMEOUT)
         .build()?;
-    for (function, method, path) in FUNCTIONS {
+    for (function, method, path) in FUNCTION_PROBES {
         let address = format!("{}{path}", origin(port));
         one_answers(&client, function, method, &address).await?;
         say::progress(format_args!("{function} answers"));
@@ -99,7 +102,7 @@ async fn one_answers(
     method: Method,
     address: &str,
 ) -> anyhow::Result<()> {
-    let deadline = Instant::now() + START;
+    let deadline = Instant::now() + FUNCTION_START_TIMEOUT;
     loop {
         let problem = match client.request(method.clone(), address).send().await {
             // The functions send this header with everything, cargo-lambda
@@ -113,6 +116,6 @@ async fn one_answers(
         if Instant::now() > deadline {
             bail!("{function} does not answer: {problem}");
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(PROBE_INTERVAL).await;
     }
 }

@@ -16,13 +16,13 @@ use std::{
 use anyhow::Context;
 
 /// The variable that holds the mark of what may be killed; also in `guard.sh`.
-const KILL: &str = "QUOTES_DEV_KILL";
+const KILL_VARIABLE: &str = "QUOTES_DEV_KILL";
 
 /// The same for what is asked to end first; also in `guard.sh`.
-const INTERRUPT: &str = "QUOTES_DEV_INTERRUPT";
+const INTERRUPT_VARIABLE: &str = "QUOTES_DEV_INTERRUPT";
 
-/// How long the guard may take: it sends its last signals after 10 seconds.
-const LIMIT: Duration = Duration::from_secs(15);
+/// Longest time that the guard takes: it sends its last signals after 10 seconds.
+const GUARD_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What tells the processes of one run from all others: a folder's path.
 #[derive(Clone)]
@@ -38,13 +38,13 @@ impl Mark {
     /// process group of its own, so that a terminal's Ctrl-C reaches only the
     /// program that has the guard.
     pub fn put_on(&self, command: &mut Command) {
-        command.env(KILL, &self.0).process_group(0);
+        command.env(KILL_VARIABLE, &self.0).process_group(0);
     }
 
     /// The same for what must end in order: it gets SIGINT, and is killed only
     /// if it is still there after 4.5 seconds.
     pub fn put_on_orderly(&self, command: &mut Command) {
-        command.env(INTERRUPT, &self.0).process_group(0);
+        command.env(INTERRUPT_VARIABLE, &self.0).process_group(0);
     }
 }
 
@@ -70,8 +70,8 @@ impl Guard {
             // The script prints nothing: this only keeps the file open.
             .stdout(lock.map_or_else(Stdio::null, Stdio::from))
             .stderr(Stdio::null())
-            .env_remove(KILL)
-            .env_remove(INTERRUPT)
+            .env_remove(KILL_VARIABLE)
+            .env_remove(INTERRUPT_VARIABLE)
             .process_group(0)
             .spawn()
             .context("cannot start sh")?;
@@ -84,7 +84,7 @@ impl Guard {
     /// If some of them withstand even SIGKILL.
     pub async fn end(mut self) -> anyhow::Result<()> {
         drop(self.child.stdin.take());
-        crate::child::exited_within(&mut self.child, LIMIT)
+        crate::child::exited_within(&mut self.child, GUARD_TIMEOUT)
             .await?
             .context("some processes of this run could not be ended")?;
         Ok(())

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 
 /// A file by which the clone is known.
-const SIGN: &str = "dev/requirements.txt";
+const MARKER_FILE: &str = "dev/requirements.txt";
 
 /// The clone in which this program was started.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ impl Home {
         let here = env::current_dir().context("the current folder is gone")?;
         let root = here
             .ancestors()
-            .find(|folder| folder.join(SIGN).is_file())
+            .find(|folder| folder.join(MARKER_FILE).is_file())
             .context("this is not a clone of the project: start it with make")?
             .to_owned();
         fs::create_dir_all(root.join(".dev"))

@@ -7,8 +7,8 @@ use clerk_stand_in::{Config, StandIn, keys::publishable_key};
 
 use crate::{Home, files};
 
-/// Life of a session token in seconds, as Clerk has it.
-const TOKEN_TTL_SECS: u64 = 60;
+/// How long a session token is valid, in seconds; Clerk's are as short.
+const SESSION_TOKEN_AGE: u64 = 60;
 
 /// The instance for this clone and port.
 pub(crate) struct LocalClerk {
@@ -28,7 +28,7 @@ impl LocalClerk {
                 accounts: address,
                 app_origin: origin,
                 node_modules: home.local("npm").join("node_modules"),
-                token_ttl_secs: TOKEN_TTL_SECS,
+                token_ttl_secs: SESSION_TOKEN_AGE,
             },
         }
     }

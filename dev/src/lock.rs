@@ -9,9 +9,12 @@ use anyhow::{Context, bail};
 
 use crate::{Home, say};
 
-/// How long the end of an earlier `make dev` is waited for. Its guard, which
-/// holds the lock as well, needs less.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// Longest wait for the end of an earlier `make dev`. Its guard, which holds the
+/// lock as well, needs less.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// Time between two attempts to take the lock.
+const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The lock, held for as long as the file or a copy of it is open.
 ///
@@ -20,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 pub(crate) async fn take(home: &Home) -> anyhow::Result<File> {
     let path = home.local("lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LOCK_TIMEOUT;
     let mut waiting = false;
     loop {
         match file.try_lock() {
@@ -37,6 +40,6 @@ pub(crate) async fn take(home: &Home) -> anyhow::Result<File> {
             say::progress("another make dev is here; waiting a moment for its end");
             waiting = true;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(LOCK_RETRY_INTERVAL).await;
     }
 }

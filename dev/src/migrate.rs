@@ -5,7 +5,7 @@ use std::{env, os::unix::process::CommandExt, process::Command};
 use crate::{Home, env_file};
 
 /// The settings that name a database.
-const DATABASE: [&str; 3] = ["DATABASE_URL", "MIGRATION_DATABASE_URL", "PGSSLROOTCERT"];
+const DATABASE_VARIABLES: [&str; 3] = ["DATABASE_URL", "MIGRATION_DATABASE_URL", "PGSSLROOTCERT"];
 
 /// Becomes the program that migrates; returns only if it cannot be started.
 ///
@@ -18,11 +18,14 @@ pub fn migrate() -> anyhow::Result<()> {
     let home = Home::find()?;
     let mut program = Command::new("cargo");
     program.args(["run", "--quiet", "--locked", "--package", "migrations"]);
-    if DATABASE.iter().all(|name| env::var_os(name).is_none()) {
+    if DATABASE_VARIABLES
+        .iter()
+        .all(|name| env::var_os(name).is_none())
+    {
         let settings = env_file::read(&home.root().join(".env"))?;
         let database = settings
             .iter()
-            .filter(|(name, _)| DATABASE.contains(&name.as_str()));
+            .filter(|(name, _)| DATABASE_VARIABLES.contains(&name.as_str()));
         program.envs(database);
     }
     Err(program.current_dir(home.root()).exec().into())

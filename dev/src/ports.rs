@@ -9,11 +9,14 @@ use std::{
 use anyhow::{Context, bail};
 use openssl::rand::rand_bytes;
 
-/// Where `make dev` is found unless `PORT` says otherwise.
-pub const DEFAULT: u16 = 9000;
+/// The port of `make dev` unless `PORT` names another.
+const DEFAULT_PORT: u16 = 9000;
 
-/// How often another port is tried.
-const ATTEMPTS: u32 = 100;
+/// Ports that are tried before the search is given up.
+const MAX_PORTS_TRIED: u32 = 100;
+
+/// Longest wait for a server on loopback to accept a connection.
+const PORT_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads the value of the variable `PORT`.
 ///
@@ -21,7 +24,7 @@ const ATTEMPTS: u32 = 100;
 /// If it is not a port.
 pub fn parse(value: Option<&str>) -> anyhow::Result<u16> {
     match value {
-        None | Some("") => Ok(DEFAULT),
+        None | Some("") => Ok(DEFAULT_PORT),
         Some(text) => match text.parse() {
             Ok(port) if port > 0 => Ok(port),
             _ => bail!("PORT={text} is not a port: use a number from 1 to 65535"),
@@ -40,7 +43,7 @@ pub fn ensure_free(port: u16) -> anyhow::Result<()> {
         SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
     ] {
-        if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+        if TcpStream::connect_timeout(&address, PORT_CHECK_TIMEOUT).is_ok() {
             bail!("port {port} is in use: end what uses it, or choose another one with PORT=");
         }
     }
@@ -57,7 +60,7 @@ pub fn ensure_free(port: u16) -> anyhow::Result<()> {
 /// # Errors
 /// If a hundred attempts find none.
 pub fn free() -> io::Result<u16> {
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_PORTS_TRIED {
         let mut random = [0; 2];
         rand_bytes(&mut random)?;
         let port = 20_000 + u16::from_ne_bytes(random) % 12_000;
@@ -87,8 +90,8 @@ mod tests {
 
     #[test]
     fn the_variable_is_a_number_or_absent() {
-        assert_eq!(parse(None).unwrap(), DEFAULT);
-        assert_eq!(parse(Some("")).unwrap(), DEFAULT);
+        assert_eq!(parse(None).unwrap(), DEFAULT_PORT);
+        assert_eq!(parse(Some("")).unwrap(), DEFAULT_PORT);
         assert_eq!(parse(Some("9001")).unwrap(), 9001);
         for wrong in ["0", "65536", "-1", "http", " 9000"] {
             assert!(parse(Some(wrong)).is_err(), "{wrong}");

@@ -24,8 +24,8 @@ use crate::{
     tools,
 };
 
-/// How often the children are looked at.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How often the children are asked whether they have exited.
+const HEALTH_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Runs everything until a signal, a failure, or the end of the parent, then
 /// ends it; returns the exit status that a signal asks for.
@@ -130,6 +130,6 @@ async fn end_of(watch: &mut Child, server: &mut Option<Server>) -> anyhow::Resul
                 server.home().join("log").display()
             );
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(HEALTH_CHECK_INTERVAL).await;
     }
 }

@@ -14,7 +14,7 @@ use rustix::process::geteuid;
 use crate::files;
 
 /// Accounts that root can hand Postgres to, best first.
-const CANDIDATES: [&str; 3] = ["postgres", "_postgres", "nobody"];
+const POSTGRES_ACCOUNTS: [&str; 3] = ["postgres", "_postgres", "nobody"];
 
 /// Who runs Postgres: ourselves or, for root, an account without privileges.
 #[derive(Clone, Copy)]
@@ -36,7 +36,7 @@ impl Account {
             return Ok(Self(None));
         }
         let accounts = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
-        let ids = CANDIDATES
+        let ids = POSTGRES_ACCOUNTS
             .iter()
             .find_map(|name| ids_of(name, &accounts))
             .context("Postgres refuses to run as root, and there is no account named nobody")?;

