@@ -6,19 +6,23 @@ use anyhow::{Context, anyhow};
 use shared::database::ConnectOptions;
 
 use crate::{
-    Home, files,
+    console, files,
     guard::Mark,
     postgres::{Options, Server},
-    say,
     settings::Settings,
+    workspace::Workspace,
 };
 
 /// Starts the local Postgres and says where its data is, if not in the clone.
 ///
 /// # Errors
 /// If it does not start.
-pub(crate) async fn start(home: &Home, node_modules: &Path, mark: &Mark) -> anyhow::Result<Server> {
-    let wanted = home.local("postgres");
+pub(crate) async fn start(
+    workspace: &Workspace,
+    node_modules: &Path,
+    mark: &Mark,
+) -> anyhow::Result<Server> {
+    let wanted = workspace.dev_path("postgres");
     let server = Server::start(&Options {
         node_modules: node_modules.to_owned(),
         major: None,
@@ -29,12 +33,12 @@ pub(crate) async fn start(home: &Home, node_modules: &Path, mark: &Mark) -> anyh
     })
     .await?;
     if server.home() != wanted {
-        say::progress(format_args!(
+        console::print(format_args!(
             "Postgres may not run as root and no other account can enter this folder: its data is in {}",
             server.home().display()
         ));
     }
-    files::write_private(&home.local("database-url"), server.url().as_bytes())?;
+    files::write_private(&workspace.dev_path("database-url"), server.url().as_bytes())?;
     Ok(server)
 }
 
@@ -50,17 +54,17 @@ pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     if settings.local_database {
         let applied = migrations::apply(&options).await?;
         if !applied.is_empty() {
-            say::progress(format_args!("applied {}", applied.join(", ")));
+            console::print(format_args!("applied {}", applied.join(", ")));
         }
         return Ok(());
     }
     match migrations::missing(&options).await {
         Ok(missing) if missing.is_empty() => {}
-        Ok(missing) => say::progress(format_args!(
+        Ok(missing) => console::print(format_args!(
             "the database of .env lacks {}: run make migrate",
             missing.join(", ")
         )),
-        Err(error) => say::progress(format_args!("the database of .env: {error:#}")),
+        Err(error) => console::print(format_args!("the database of .env: {error:#}")),
     }
     Ok(())
 }

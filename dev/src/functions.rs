@@ -9,7 +9,9 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 use reqwest::{Client, Method, header::X_CONTENT_TYPE_OPTIONS, redirect};
 
-use crate::{Home, child, guard::Mark, local_clerk::origin, say, settings::Settings};
+use crate::{
+    child, console, guard::Mark, local_clerk::origin, settings::Settings, workspace::Workspace,
+};
 
 /// One route of each function, to see that it runs.
 const FUNCTION_PROBES: [(&str, Method, &str); 4] = [
@@ -36,9 +38,13 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// If they do not compile.
-pub(crate) async fn build(home: &Home, settings: &Settings, mark: &Mark) -> anyhow::Result<()> {
+pub(crate) async fn build(
+    workspace: &Workspace,
+    settings: &Settings,
+    mark: &Mark,
+) -> anyhow::Result<()> {
     let mut cargo = Command::new("cargo");
-    cargo.arg("build").current_dir(home.root());
+    cargo.arg("build").current_dir(workspace.root());
     // By binary, not by package: so does cargo-lambda, and packages would be
     // built with other features and then once more.
     for (function, ..) in FUNCTION_PROBES {
@@ -59,7 +65,7 @@ pub(crate) async fn build(home: &Home, settings: &Settings, mark: &Mark) -> anyh
 /// If it cannot be started.
 pub(crate) fn watch(
     cargo_lambda: &Path,
-    home: &Home,
+    workspace: &Workspace,
     port: u16,
     settings: &Settings,
     mark: &Mark,
@@ -69,7 +75,7 @@ pub(crate) fn watch(
         .args(["lambda", "watch", "--disable-cors"])
         .args(["--invoke-address", "127.0.0.1", "--invoke-port"])
         .arg(port.to_string())
-        .current_dir(home.root())
+        .current_dir(workspace.root())
         .stdin(Stdio::null());
     settings.put_on(&mut command);
     mark.put_on(&mut command);
@@ -91,7 +97,7 @@ pub(crate) async fn answer(port: u16) -> anyhow::Result<()> {
     for (function, method, path) in FUNCTION_PROBES {
         let address = format!("{}{path}", origin(port));
         one_answers(&client, function, method, &address).await?;
-        say::progress(format_args!("{function} answers"));
+        console::print(format_args!("{function} answers"));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //!
 //! - [`up()`]: `make dev`, with `lock` (one for each clone), `settings` (from
 //!   `env_file` and `local_clerk`), `database`, `functions` (`cargo lambda
-//!   watch`) and `ending` (signals)
+//!   watch`) and `shutdown` (signals)
 //! - [`token()`]: `make token`
 //! - [`migrate()`]: `make migrate`
 //! - [`postgres`]: a Postgres with TLS on loopback, for `make dev` and tests
@@ -13,25 +13,24 @@
 
 pub mod certificates;
 mod child;
+mod console;
 mod database;
-mod ending;
 mod env_file;
 mod files;
 mod functions;
 pub mod guard;
-mod home;
 mod local_clerk;
 mod lock;
 mod migrate;
 pub mod ports;
 pub mod postgres;
-mod say;
 mod settings;
+mod shutdown;
 mod token;
 pub mod tools;
 mod up;
+mod workspace;
 
-pub use home::Home;
 pub use migrate::migrate;
 pub use token::token;
 pub use up::up;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use clerk_stand_in::{Config, StandIn, keys::publishable_key};
 
-use crate::{Home, files};
+use crate::{files, workspace::Workspace};
 
 /// How long a session token is valid, in seconds; Clerk's are as short.
 const SESSION_TOKEN_AGE: u64 = 60;
@@ -17,17 +17,17 @@ pub(crate) struct LocalClerk {
 
 impl LocalClerk {
     /// Nothing is made yet.
-    pub(crate) fn new(home: &Home, port: u16) -> Self {
+    pub(crate) fn new(workspace: &Workspace, port: u16) -> Self {
         let origin = origin(port);
         let address = format!("{origin}/__clerk");
         Self {
             config: Config {
-                dir: home.local("clerk").join(port.to_string()),
-                publishable_key: publishable_key(&host(home.root(), port), false),
+                dir: workspace.dev_path("clerk").join(port.to_string()),
+                publishable_key: publishable_key(&host(workspace.root(), port), false),
                 frontend_api: address.clone(),
                 accounts: address,
                 app_origin: origin,
-                node_modules: home.local("npm").join("node_modules"),
+                node_modules: workspace.dev_path("npm").join("node_modules"),
                 token_ttl_secs: SESSION_TOKEN_AGE,
             },
         }

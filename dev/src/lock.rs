@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::{Home, say};
+use crate::{console, workspace::Workspace};
 
 /// Longest wait for the end of an earlier `make dev`. Its guard, which holds the
 /// lock as well, needs less.
@@ -20,8 +20,8 @@ const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// If another `make dev` runs here.
-pub(crate) async fn take(home: &Home) -> anyhow::Result<File> {
-    let path = home.local("lock");
+pub(crate) async fn take(workspace: &Workspace) -> anyhow::Result<File> {
+    let path = workspace.dev_path("lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     let deadline = Instant::now() + LOCK_TIMEOUT;
     let mut waiting = false;
@@ -37,7 +37,7 @@ pub(crate) async fn take(home: &Home) -> anyhow::Result<File> {
             );
         }
         if !waiting {
-            say::progress("another make dev is here; waiting a moment for its end");
+            console::print("another make dev is here; waiting a moment for its end");
             waiting = true;
         }
         tokio::time::sleep(LOCK_RETRY_INTERVAL).await;

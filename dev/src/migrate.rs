@@ -2,7 +2,7 @@
 
 use std::{env, os::unix::process::CommandExt, process::Command};
 
-use crate::{Home, env_file};
+use crate::{env_file, workspace::Workspace};
 
 /// The settings that name a database.
 const DATABASE_VARIABLES: [&str; 3] = ["DATABASE_URL", "MIGRATION_DATABASE_URL", "PGSSLROOTCERT"];
@@ -15,18 +15,18 @@ const DATABASE_VARIABLES: [&str; 3] = ["DATABASE_URL", "MIGRATION_DATABASE_URL",
 /// # Errors
 /// A malformed `.env`, or no cargo.
 pub fn migrate() -> anyhow::Result<()> {
-    let home = Home::find()?;
+    let workspace = Workspace::find()?;
     let mut program = Command::new("cargo");
     program.args(["run", "--quiet", "--locked", "--package", "migrations"]);
     if DATABASE_VARIABLES
         .iter()
         .all(|name| env::var_os(name).is_none())
     {
-        let settings = env_file::read(&home.root().join(".env"))?;
+        let settings = env_file::read(&workspace.root().join(".env"))?;
         let database = settings
             .iter()
             .filter(|(name, _)| DATABASE_VARIABLES.contains(&name.as_str()));
         program.envs(database);
     }
-    Err(program.current_dir(home.root()).exec().into())
+    Err(program.current_dir(workspace.root()).exec().into())
 }

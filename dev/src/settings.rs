@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, env, ffi::OsStr, process::Command};
 use anyhow::bail;
 
 use crate::{
-    Home, env_file,
+    env_file,
     local_clerk::{self, LocalClerk},
+    workspace::Workspace,
 };
 
 /// The settings of one run, from `.env` and the port.
@@ -23,8 +24,8 @@ impl Settings {
     ///
     /// # Errors
     /// A malformed `.env`, or one with half of Clerk's settings.
-    pub(crate) fn read(home: &Home, port: u16) -> anyhow::Result<Self> {
-        Self::of(env_file::read(&home.root().join(".env"))?, port)
+    pub(crate) fn read(workspace: &Workspace, port: u16) -> anyhow::Result<Self> {
+        Self::of(env_file::read(&workspace.root().join(".env"))?, port)
     }
 
     fn of(mut variables: BTreeMap<String, String>, port: u16) -> anyhow::Result<Self> {

@@ -5,7 +5,7 @@ use std::env;
 use anyhow::{Context, bail, ensure};
 use clerk_stand_in::users;
 
-use crate::{Home, env_file, local_clerk::LocalClerk, ports};
+use crate::{env_file, local_clerk::LocalClerk, ports, workspace::Workspace};
 
 /// How long a token is valid unless `TTL` says otherwise, in seconds.
 const DEFAULT_TOKEN_AGE: u64 = 3600;
@@ -19,8 +19,8 @@ const MAX_TOKEN_AGE: u64 = 365 * 24 * 3600;
 /// # Errors
 /// A variable that is not sensible, or an instance that does not exist.
 pub fn token() -> anyhow::Result<String> {
-    let home = Home::find()?;
-    if env_file::read(&home.root().join(".env"))?.contains_key("CLERK_PUBLISHABLE_KEY") {
+    let workspace = Workspace::find()?;
+    if env_file::read(&workspace.root().join(".env"))?.contains_key("CLERK_PUBLISHABLE_KEY") {
         bail!("this clone uses a real Clerk instance (.env): sign in there to get a token");
     }
     let port = ports::parse(read_variable("PORT").as_deref())?;
@@ -31,7 +31,7 @@ pub fn token() -> anyhow::Result<String> {
         "USER_ID is not a user's id: use one such as {}",
         first.id
     );
-    LocalClerk::new(&home, port).token(&user_id, parse_ttl(read_variable("TTL").as_deref())?)
+    LocalClerk::new(&workspace, port).token(&user_id, parse_ttl(read_variable("TTL").as_deref())?)
 }
 
 /// Reads the value of the variable `TTL`.

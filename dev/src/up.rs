@@ -12,16 +12,15 @@ use clerk_stand_in::users;
 use rustix::process::Pid;
 
 use crate::{
-    Home, database,
-    ending::Ending,
-    functions,
+    console, database, functions,
     guard::{self, Guard, Mark},
     local_clerk::{self, LocalClerk},
     lock, ports,
     postgres::Server,
-    say,
     settings::Settings,
+    shutdown::Shutdown,
     tools,
+    workspace::Workspace,
 };
 
 /// How often the children are asked whether they have exited.
@@ -35,22 +34,22 @@ const HEALTH_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// # Errors
 /// What failed, after the rest has been ended.
 pub async fn up(parent: Option<i32>) -> anyhow::Result<u8> {
-    let mut ending = Ending::watch(parent.and_then(Pid::from_raw))?;
-    let home = Home::find()?;
+    let mut shutdown = Shutdown::watch(parent.and_then(Pid::from_raw))?;
+    let workspace = Workspace::find()?;
     let port = env::var_os("PORT").map(|port| port.to_string_lossy().into_owned());
     let port = ports::parse(port.as_deref())?;
-    let settings = Settings::read(&home, port)?;
-    let mark = Mark::of(home.root());
+    let settings = Settings::read(&workspace, port)?;
+    let mark = Mark::of(workspace.root());
 
     let lock = tokio::select! {
-        lock = lock::take(&home) => lock?,
-        status = ending.exit_status() => return Ok(status),
+        lock = lock::take(&workspace) => lock?,
+        status = shutdown.wait() => return Ok(status),
     };
     guard::end_leftovers(&mark).await?;
     let guard = Guard::start(&mark, Some(lock.try_clone()?), None)?;
     let result = tokio::select! {
-        Err(error) = run(&home, port, settings, &mark) => Err(error),
-        status = ending.exit_status() => Ok(status),
+        Err(error) = run(&workspace, port, settings, &mark) => Err(error),
+        status = shutdown.wait() => Ok(status),
     };
     // With a guard of its own, in case somebody has killed ours.
     guard::end_leftovers(&mark).await?;
@@ -60,7 +59,7 @@ pub async fn up(parent: Option<i32>) -> anyhow::Result<u8> {
 
 /// Starts everything and keeps an eye on it.
 async fn run(
-    home: &Home,
+    workspace: &Workspace,
     port: u16,
     mut settings: Settings,
     mark: &Mark,
@@ -68,19 +67,19 @@ async fn run(
     ports::ensure_free(port)?;
     let cargo_lambda = tools::cargo_lambda(Some(mark)).await?;
     let node_modules = tools::npm_packages(Some(mark)).await?;
-    settings.add_clerk(&LocalClerk::new(home, port))?;
+    settings.add_clerk(&LocalClerk::new(workspace, port))?;
     let mut server = None;
     if settings.local_database {
-        let started = database::start(home, &node_modules, mark).await?;
+        let started = database::start(workspace, &node_modules, mark).await?;
         settings.add_database(started.url());
         server = Some(started);
     }
     check(&settings)?;
     database::migrate(&settings).await?;
 
-    say::progress("building the functions");
-    functions::build(home, &settings, mark).await?;
-    let mut watch = functions::watch(&cargo_lambda, home, port, &settings, mark)?;
+    console::print("building the functions");
+    functions::build(workspace, &settings, mark).await?;
+    let mut watch = functions::watch(&cargo_lambda, workspace, port, &settings, mark)?;
     tokio::select! {
         answered = functions::answer(port) => answered?,
         Err(error) = end_of(&mut watch, &mut server) => return Err(error),
@@ -101,19 +100,19 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
 }
 
 fn announce(port: u16, settings: &Settings) {
-    say::blank_line();
-    say::progress(format_args!("ready: {}", local_clerk::origin(port)));
+    eprintln!();
+    console::print(format_args!("ready: {}", local_clerk::origin(port)));
     if settings.local_clerk {
         let names: Vec<String> = users()
             .iter()
             .map(|user| format!("{} <{}>", user.name(), user.email))
             .collect();
-        say::progress(format_args!("sign in as {}", names.join(", ")));
+        console::print(format_args!("sign in as {}", names.join(", ")));
     }
     if settings.local_database {
-        say::progress("the database: psql \"$(cat .dev/database-url)\"");
+        console::print("the database: psql \"$(cat .dev/database-url)\"");
     }
-    say::progress("Ctrl-C ends it");
+    console::print("Ctrl-C ends it");
 }
 
 /// Waits until one of the children ends, which they should not.

@@ -9,14 +9,14 @@ use std::{
 use anyhow::Context;
 
 use super::fetcher;
-use crate::{Home, child, files, guard::Mark, say};
+use crate::{child, console, files, guard::Mark, workspace::Workspace};
 
 /// The version, also in `dev/requirements.txt`.
 const CARGO_LAMBDA_VERSION: &str = "1.9.2";
 
 /// The program, fetched if it is not there in the right version.
-pub(super) async fn ensure(home: &Home, mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
-    let folder = home.local("cargo-lambda");
+pub(super) async fn ensure(workspace: &Workspace, mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
+    let folder = workspace.dev_path("cargo-lambda");
     let program = folder.join("bin/cargo-lambda");
     // Written last, so that an interrupted fetch is repeated.
     let complete = folder.join("complete");
@@ -26,8 +26,8 @@ pub(super) async fn ensure(home: &Home, mark: Option<&Mark>) -> anyhow::Result<P
         return Ok(program);
     }
     files::remove_folder(&folder)?;
-    if !from_pypi(home, mark, &folder, &program).await {
-        say::progress(format_args!(
+    if !from_pypi(workspace, mark, &folder, &program).await {
+        console::print(format_args!(
             "building cargo-lambda {CARGO_LAMBDA_VERSION} from source: this takes some minutes"
         ));
         files::remove_folder(&folder)?;
@@ -38,7 +38,12 @@ pub(super) async fn ensure(home: &Home, mark: Option<&Mark>) -> anyhow::Result<P
 }
 
 /// Whether PyPI has it for this machine and python3 can install it.
-async fn from_pypi(home: &Home, mark: Option<&Mark>, folder: &Path, program: &Path) -> bool {
+async fn from_pypi(
+    workspace: &Workspace,
+    mark: Option<&Mark>,
+    folder: &Path,
+    program: &Path,
+) -> bool {
     let mut venv = fetcher("python3", mark);
     venv.args(["-m", "venv"]).arg(folder);
     // Some systems have a python3 that cannot do this, or none.
@@ -48,11 +53,11 @@ async fn from_pypi(home: &Home, mark: Option<&Mark>, folder: &Path, program: &Pa
     {
         return false;
     }
-    say::progress(format_args!("fetching cargo-lambda {CARGO_LAMBDA_VERSION}"));
+    console::print(format_args!("fetching cargo-lambda {CARGO_LAMBDA_VERSION}"));
     let mut pip = fetcher(folder.join("bin/pip"), mark);
     pip.args(["install", "--disable-pip-version-check", "--require-hashes"])
         .args(["--only-binary=:all:", "--progress-bar=on", "-r"])
-        .arg(home.root().join("dev/requirements.txt"));
+        .arg(workspace.root().join("dev/requirements.txt"));
     child::run(&mut pip).await.is_ok() && runs(program)
 }
 

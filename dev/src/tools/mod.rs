@@ -18,7 +18,7 @@ use anyhow::Context;
 
 pub use npm::Packages;
 
-use crate::{Home, guard::Mark, say};
+use crate::{console, guard::Mark, workspace::Workspace};
 
 /// The program cargo-lambda, fetched if need be. `lambda` is its first
 /// argument. A fetch carries the mark, if there is one.
@@ -26,9 +26,9 @@ use crate::{Home, guard::Mark, say};
 /// # Errors
 /// If it cannot be fetched.
 pub async fn cargo_lambda(mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
-    let home = Home::find()?;
-    let _lock = lock(&home).await?;
-    cargo_lambda::ensure(&home, mark).await
+    let workspace = Workspace::find()?;
+    let _lock = lock(&workspace).await?;
+    cargo_lambda::ensure(&workspace, mark).await
 }
 
 /// The folder `node_modules` with the packages of `dev/npm`, fetched if need
@@ -54,9 +54,9 @@ pub async fn npm(packages: &Packages) -> anyhow::Result<PathBuf> {
 }
 
 async fn from_npm(packages: &Packages, mark: Option<&Mark>) -> anyhow::Result<PathBuf> {
-    let home = Home::find()?;
-    let _lock = lock(&home).await?;
-    npm::ensure(&home, mark, packages).await
+    let workspace = Workspace::find()?;
+    let _lock = lock(&workspace).await?;
+    npm::ensure(&workspace, mark, packages).await
 }
 
 /// A program that fetches something. Its messages go to standard error:
@@ -71,12 +71,12 @@ fn fetcher(program: impl AsRef<OsStr>, mark: Option<&Mark>) -> Command {
 }
 
 /// One process at a time fetches; the others wait and find it done.
-async fn lock(home: &Home) -> anyhow::Result<File> {
-    let path = home.local("tools.lock");
+async fn lock(workspace: &Workspace) -> anyhow::Result<File> {
+    let path = workspace.dev_path("tools.lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => say::progress("waiting for another fetch of the tools"),
+        Err(TryLockError::WouldBlock) => console::print("waiting for another fetch of the tools"),
         Err(TryLockError::Error(error)) => return Err(error.into()),
     }
     tokio::task::spawn_blocking(move || file.lock().map(|()| file))

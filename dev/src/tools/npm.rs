@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use super::fetcher;
-use crate::{Home, child, files, guard::Mark, say};
+use crate::{child, console, files, guard::Mark, workspace::Workspace};
 
 /// The files that say what is installed, and how.
 const PACKAGE_FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
@@ -26,13 +26,13 @@ pub struct Packages {
 
 /// The folder `node_modules`, fetched if the lock file has changed since.
 pub(super) async fn ensure(
-    home: &Home,
+    workspace: &Workspace,
     mark: Option<&Mark>,
     packages: &Packages,
 ) -> anyhow::Result<PathBuf> {
-    let source = home.root().join(packages.folder);
+    let source = workspace.root().join(packages.folder);
     let name = source.file_name().context("a folder without a name")?;
-    let folder = home.local(Path::new(name));
+    let folder = workspace.dev_path(Path::new(name));
     let node_modules = folder.join("node_modules");
     let wanted = fs::read(source.join("package-lock.json"))
         .with_context(|| format!("cannot read {}", source.display()))?;
@@ -41,7 +41,7 @@ pub(super) async fn ensure(
     if fs::read(&complete).is_ok_and(|installed| installed == wanted) {
         return Ok(node_modules);
     }
-    say::progress(format_args!("fetching {} from npm", packages.contents));
+    console::print(format_args!("fetching {} from npm", packages.contents));
     files::remove_folder(&folder)?;
     fs::create_dir_all(&folder)?;
     for file in PACKAGE_FILES {

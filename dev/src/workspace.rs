@@ -1,4 +1,4 @@
-//! Where things are: this clone, and the folder in it that git ignores.
+//! The clone of this project, and the folder in it that git ignores.
 
 use std::{
     env, fs,
@@ -7,23 +7,22 @@ use std::{
 
 use anyhow::Context;
 
-/// A file by which the clone is known.
+/// A file by which the clone is recognized.
 const MARKER_FILE: &str = "dev/requirements.txt";
 
 /// The clone in which this program was started.
-#[derive(Clone)]
-pub struct Home {
+pub(crate) struct Workspace {
     root: PathBuf,
 }
 
-impl Home {
+impl Workspace {
     /// Finds the clone, upwards from the current folder, and makes its folder
     /// `.dev`. Where the program was built does not count: a clone may have
-    /// been copied with all that was built in it.
+    /// been copied together with its build.
     ///
     /// # Errors
     /// If there is no clone here or it cannot be written to.
-    pub fn find() -> anyhow::Result<Self> {
+    pub(crate) fn find() -> anyhow::Result<Self> {
         let here = env::current_dir().context("the current folder is gone")?;
         let root = here
             .ancestors()
@@ -36,14 +35,12 @@ impl Home {
     }
 
     /// The clone's folder.
-    #[must_use]
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// A place in `.dev`, for what can be made again.
-    #[must_use]
-    pub fn local(&self, name: impl AsRef<Path>) -> PathBuf {
+    /// A path in `.dev`, which holds what can be made again.
+    pub(crate) fn dev_path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.root.join(".dev").join(name)
     }
 }

@@ -1,4 +1,4 @@
-//! The reasons for which `make dev` ends from outside.
+//! What ends `make dev` from outside: a signal, or the end of `make`.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// How often the parent process is compared with the one at the start.
 const PARENT_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Waits for Ctrl-C, a signal to end, or the end of the parent.
-pub(crate) struct Ending {
+/// The signals that ask for an end, and the process to end with.
+pub(crate) struct Shutdown {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
     parent: Option<Pid>,
 }
 
-impl Ending {
-    /// From now on signals no longer end this program by themselves.
+impl Shutdown {
+    /// From now on these signals no longer end this program by themselves.
     ///
-    /// `parent` is the process to end with; default: the one that is the
-    /// parent now, which is another if the first was killed during the build.
+    /// `parent` is the process to end with; default: the current parent, which
+    /// is another one if `make` was killed during the build.
     ///
     /// # Errors
     /// If signals cannot be received.
@@ -33,20 +33,20 @@ impl Ending {
         })
     }
 
-    /// The exit status with which to end: 128 and the signal's number, as
-    /// shells have it.
-    pub(crate) async fn exit_status(&mut self) -> u8 {
+    /// Waits for the first of them; returns the exit status to end with: 128
+    /// and the signal's number, as shells have it.
+    pub(crate) async fn wait(&mut self) -> u8 {
         tokio::select! {
             _ = self.interrupt.recv() => 130,
             _ = self.terminate.recv() => 143,
             _ = self.hang_up.recv() => 129,
-            // Nobody is left to ask for an end: make was killed.
-            () = gone(self.parent) => 143,
+            // make was killed and cannot pass a signal on.
+            () = wait_for_exit(self.parent) => 143,
         }
     }
 }
 
-async fn gone(parent: Option<Pid>) {
+async fn wait_for_exit(parent: Option<Pid>) {
     while getppid() == parent {
         tokio::time::sleep(PARENT_POLL_INTERVAL).await;
     }
