@@ -4,27 +4,23 @@
 //! tied to the runtime that started them: tests share a server between many.
 
 use std::{
+    io,
     process::{Child, Command, ExitStatus},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 
 /// How often a child is asked whether it has exited.
 pub(crate) const CHILD_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Waits until `child` has exited; `None` when it has not within `limit`.
+/// Waits until `child` has exited.
 ///
 /// # Errors
 /// If the child cannot be asked.
-pub(crate) async fn exited_within(
-    child: &mut Child,
-    limit: Duration,
-) -> std::io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + limit;
+pub(crate) async fn wait(child: &mut Child) -> io::Result<ExitStatus> {
     loop {
-        let status = child.try_wait()?;
-        if status.is_some() || Instant::now() >= deadline {
+        if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
         tokio::time::sleep(CHILD_POLL_INTERVAL).await;
@@ -40,13 +36,7 @@ pub(crate) async fn run(command: &mut Command) -> anyhow::Result<()> {
     let mut child = command
         .spawn()
         .with_context(|| format!("cannot start {program}"))?;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            if !status.success() {
-                bail!("{program} failed ({status})");
-            }
-            return Ok(());
-        }
-        tokio::time::sleep(CHILD_POLL_INTERVAL).await;
-    }
+    let status = wait(&mut child).await?;
+    ensure!(status.success(), "{program} failed ({status})");
+    Ok(())
 }

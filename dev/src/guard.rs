@@ -14,6 +14,9 @@ use std::{
 };
 
 use anyhow::Context;
+use tokio::time::timeout;
+
+use crate::child;
 
 /// The variable that holds the mark of what may be killed; also in `guard.sh`.
 const KILL_VARIABLE: &str = "QUOTES_DEV_KILL";
@@ -84,16 +87,10 @@ impl Guard {
     /// If some of them withstand even SIGKILL.
     pub async fn end(mut self) -> anyhow::Result<()> {
         drop(self.child.stdin.take());
-        crate::child::exited_within(&mut self.child, GUARD_TIMEOUT)
-            .await?
-            .context("some processes of this run could not be ended")?;
+        timeout(GUARD_TIMEOUT, child::wait(&mut self.child))
+            .await
+            .context("some processes of this run could not be ended")??;
         Ok(())
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
     }
 }
 

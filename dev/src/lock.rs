@@ -1,45 +1,35 @@
-//! One `make dev` for each clone.
+//! Locks between processes: one `make dev` and one fetch for each clone.
 
 use std::{
     fs::{File, TryLockError},
-    time::{Duration, Instant},
+    path::Path,
+    time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
-use crate::{console, workspace::Workspace};
-
-/// Longest wait for the end of an earlier `make dev`. Its guard, which holds the
-/// lock as well, needs less.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(6);
+use crate::console;
 
 /// Time between two attempts to take the lock.
 const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The lock, held for as long as the file or a copy of it is open.
+/// Takes the lock, which is held for as long as the file or a copy of it is
+/// open. Prints `message` if another process holds it, and waits for its end.
 ///
 /// # Errors
-/// If another `make dev` runs here.
-pub(crate) async fn take(workspace: &Workspace) -> anyhow::Result<File> {
-    let path = workspace.dev_path("lock");
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    let deadline = Instant::now() + LOCK_TIMEOUT;
+/// If the file cannot be written or locked.
+pub(crate) async fn acquire(path: &Path, message: &str) -> anyhow::Result<File> {
+    let cannot_lock = || format!("cannot lock {}", path.display());
+    let file = File::create(path).with_context(cannot_lock)?;
     let mut waiting = false;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(error).context("cannot lock .dev/lock"),
+            Err(TryLockError::Error(error)) => return Err(error).with_context(cannot_lock),
+            Err(TryLockError::WouldBlock) if !waiting => console::print(message),
             Err(TryLockError::WouldBlock) => {}
         }
-        if Instant::now() > deadline {
-            bail!(
-                "make dev already runs in this clone: end it first (another clone can run beside it)"
-            );
-        }
-        if !waiting {
-            console::print("another make dev is here; waiting a moment for its end");
-            waiting = true;
-        }
+        waiting = true;
         tokio::time::sleep(LOCK_RETRY_INTERVAL).await;
     }
 }

@@ -3,16 +3,19 @@
 use std::{
     convert::Infallible,
     env,
+    fs::File,
+    future::pending,
     process::{Child, Command},
     time::Duration,
 };
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use clerk_stand_in::users;
 use rustix::process::Pid;
+use tokio::time::timeout;
 
 use crate::{
-    console, database, functions,
+    child, console, database, functions,
     guard::{self, Guard, Mark},
     local_clerk::{self, LocalClerk},
     lock, ports,
@@ -23,8 +26,9 @@ use crate::{
     workspace::Workspace,
 };
 
-/// How often the children are asked whether they have exited.
-const HEALTH_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// Longest wait for the end of an earlier `make dev`. Its guard, which holds the
+/// lock as well, needs less.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Runs everything until a signal, a failure, or the end of the parent, then
 /// ends it; returns the exit status that a signal asks for.
@@ -42,7 +46,7 @@ pub async fn up(parent: Option<i32>) -> anyhow::Result<u8> {
     let mark = Mark::of(workspace.root());
 
     let lock = tokio::select! {
-        lock = lock::take(&workspace) => lock?,
+        lock = lock(&workspace) => lock?,
         status = shutdown.wait() => return Ok(status),
     };
     guard::end_leftovers(&mark).await?;
@@ -57,7 +61,17 @@ pub async fn up(parent: Option<i32>) -> anyhow::Result<u8> {
     result
 }
 
-/// Starts everything and keeps an eye on it.
+/// Takes the lock of the clone.
+async fn lock(workspace: &Workspace) -> anyhow::Result<File> {
+    let path = workspace.dev_path("lock");
+    let message = "another make dev is here; waiting a moment for its end";
+    let acquired = timeout(LOCK_TIMEOUT, lock::acquire(&path, message)).await;
+    acquired.context(
+        "make dev already runs in this clone: end it first (another clone can run beside it)",
+    )?
+}
+
+/// Starts everything and waits for the end of a part.
 async fn run(
     workspace: &Workspace,
     port: u16,
@@ -82,10 +96,10 @@ async fn run(
     let mut watch = functions::watch(&cargo_lambda, workspace, port, &settings, mark)?;
     tokio::select! {
         answered = functions::answer(port) => answered?,
-        Err(error) = end_of(&mut watch, &mut server) => return Err(error),
+        Err(error) = wait_for_failure(&mut watch, &mut server) => return Err(error),
     }
     announce(port, &settings);
-    end_of(&mut watch, &mut server).await
+    wait_for_failure(&mut watch, &mut server).await
 }
 
 /// Lets the functions' own configuration judge the settings, in a process
@@ -116,19 +130,18 @@ fn announce(port: u16, settings: &Settings) {
 }
 
 /// Waits until one of the children ends, which they should not.
-async fn end_of(watch: &mut Child, server: &mut Option<Server>) -> anyhow::Result<Infallible> {
-    loop {
-        if let Some(status) = watch.try_wait()? {
-            bail!("cargo lambda watch has ended ({status})");
+async fn wait_for_failure(
+    watch: &mut Child,
+    server: &mut Option<Server>,
+) -> anyhow::Result<Infallible> {
+    let postgres = async {
+        match server {
+            Some(server) => server.wait().await.map(|_status| server.home().join("log")),
+            None => pending().await,
         }
-        if let Some(server) = server
-            && server.has_ended()?
-        {
-            bail!(
-                "Postgres has ended: see {}",
-                server.home().join("log").display()
-            );
-        }
-        tokio::time::sleep(HEALTH_CHECK_INTERVAL).await;
+    };
+    tokio::select! {
+        status = child::wait(watch) => bail!("cargo lambda watch has ended ({})", status?),
+        log = postgres => bail!("Postgres has ended: see {}", log?.display()),
     }
 }

@@ -2,12 +2,12 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{Seek, Write},
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use openssl::rand::rand_bytes;
 
 use super::cluster::Cluster;
@@ -53,18 +53,12 @@ impl Cluster {
             .arg(data)
             .arg("postgres");
         self.logged(&mut postgres)?;
-        let mut child = postgres.stdin(Stdio::piped()).spawn()?;
-        if let Some(mut input) = child.stdin.take() {
-            input.write_all(statements.as_bytes())?;
-        }
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            tokio::time::sleep(child::CHILD_POLL_INTERVAL).await;
-        };
-        ensure!(status.success(), "{}", self.advice());
-        Ok(())
+        let mut input = tempfile::tempfile()?;
+        input.write_all(statements.as_bytes())?;
+        input.rewind()?;
+        child::run(postgres.stdin(input))
+            .await
+            .with_context(|| self.advice())
     }
 
     /// A program that makes the database: an interruption starts it over.

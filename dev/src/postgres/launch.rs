@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::timeout;
 
 use super::{
     cluster::Cluster,
@@ -93,8 +94,10 @@ pub(super) async fn end(child: &mut Child, signal: Signal) -> anyhow::Result<()>
         return Ok(());
     }
     kill_process(Pid::from_child(child), signal)?;
-    child::exited_within(child, POSTGRES_SHUTDOWN_TIMEOUT)
-        .await?
-        .with_context(|| format!("Postgres has not ended within {POSTGRES_SHUTDOWN_TIMEOUT:?}"))?;
+    timeout(POSTGRES_SHUTDOWN_TIMEOUT, child::wait(child))
+        .await
+        .with_context(|| {
+            format!("Postgres has not ended within {POSTGRES_SHUTDOWN_TIMEOUT:?}")
+        })??;
     Ok(())
 }

@@ -23,12 +23,15 @@ mod tests;
 
 use std::{
     path::{Path, PathBuf},
-    process::Child,
+    process::{Child, ExitStatus},
 };
 
 use rustix::process::Signal;
 
-use crate::guard::{Guard, Mark};
+use crate::{
+    child,
+    guard::{Guard, Mark},
+};
 pub use account::Account;
 use cluster::Cluster;
 
@@ -126,12 +129,12 @@ impl Server {
         &self.cluster.home
     }
 
-    /// Whether the server process has ended by itself.
+    /// Waits until the server process has ended by itself.
     ///
     /// # Errors
     /// If it cannot be asked.
-    pub fn has_ended(&mut self) -> std::io::Result<bool> {
-        Ok(self.child.try_wait()?.is_some())
+    pub(crate) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        child::wait(&mut self.child).await
     }
 
     /// Shuts the server down; its clients are disconnected.

@@ -8,17 +8,15 @@ mod npm;
 
 use std::{
     ffi::OsStr,
-    fs::{File, TryLockError},
+    fs::File,
     io,
     path::PathBuf,
     process::{Command, Stdio},
 };
 
-use anyhow::Context;
-
 pub use npm::Packages;
 
-use crate::{console, guard::Mark, workspace::Workspace};
+use crate::{guard::Mark, lock, workspace::Workspace};
 
 /// The program cargo-lambda, fetched if need be. `lambda` is its first
 /// argument. A fetch carries the mark, if there is one.
@@ -72,14 +70,6 @@ fn fetcher(program: impl AsRef<OsStr>, mark: Option<&Mark>) -> Command {
 
 /// One process at a time fetches; the others wait and find it done.
 async fn lock(workspace: &Workspace) -> anyhow::Result<File> {
-    let path = workspace.dev_path("tools.lock");
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => console::print("waiting for another fetch of the tools"),
-        Err(TryLockError::Error(error)) => return Err(error.into()),
-    }
-    tokio::task::spawn_blocking(move || file.lock().map(|()| file))
-        .await?
-        .context("cannot wait for another fetch of the tools")
+    let message = "waiting for another fetch of the tools";
+    lock::acquire(&workspace.dev_path("tools.lock"), message).await
 }
