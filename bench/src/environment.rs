@@ -53,7 +53,7 @@ impl Environment {
         let (first, arguments) = program.command.split_first().context("no command")?;
         let mut command = Command::new(first);
         command.args(arguments).env_clear();
-        world.mark.put_on(&mut command);
+        world.run_id.kill_at_end(&mut command);
         command
             .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", program.name)

@@ -125,7 +125,7 @@ impl Process {
     fn start(name: &'static str, world: &World) -> anyhow::Result<Self> {
         let mut command = Command::new(world.built(name, "bootstrap")?);
         command.env_clear().envs(world.variables());
-        world.mark.put_on(&mut command);
+        world.run_id.kill_at_end(&mut command);
         let mut child = command
             .env("TOKEN", &world.reader.token)
             .env("USER_ID", &world.reader.id)

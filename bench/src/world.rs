@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
-use dev::guard::{Guard, Mark};
+use dev::guard::{Guard, RunId};
 use dev::postgres::Server;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -29,7 +29,7 @@ pub(crate) struct World {
     /// A user without a quote.
     pub(crate) stranger: User,
     /// Everything that is started is ended with this program.
-    pub(crate) mark: Mark,
+    pub(crate) run_id: RunId,
     guard: Guard,
     folder: TempDir,
     programs: PathBuf,
@@ -41,8 +41,8 @@ impl World {
     pub(crate) async fn begin(programs: &Path) -> anyhow::Result<Self> {
         let server = Server::throwaway().await?;
         let folder = tempfile::tempdir()?;
-        let mark = Mark::of(folder.path());
-        let guard = Guard::start(&mark, None, None)?;
+        let run_id = RunId::new(folder.path());
+        let guard = Guard::start(&run_id, None, None)?;
         let database = Database::of(&server);
         database.migrate().await;
         let instance = Instance::production();
@@ -54,7 +54,7 @@ impl World {
             server,
             instance,
             database,
-            mark,
+            run_id,
             guard,
             folder,
             programs: programs.to_owned(),

@@ -7,7 +7,7 @@ use shared::database::ConnectOptions;
 
 use crate::{
     console, files,
-    guard::Mark,
+    guard::RunId,
     postgres::{Options, Server},
     settings::Settings,
     workspace::Workspace,
@@ -20,7 +20,7 @@ use crate::{
 pub(crate) async fn start(
     workspace: &Workspace,
     node_modules: &Path,
-    mark: &Mark,
+    run_id: &RunId,
 ) -> anyhow::Result<Server> {
     let wanted = workspace.dev_path("postgres");
     let server = Server::start(&Options {
@@ -29,7 +29,7 @@ pub(crate) async fn start(
         home: wanted.clone(),
         port: None,
         durable: true,
-        mark: mark.clone(),
+        run_id: run_id.clone(),
     })
     .await?;
     if server.home() != wanted {

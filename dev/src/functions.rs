@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 use reqwest::{Client, Method, header::X_CONTENT_TYPE_OPTIONS, redirect};
 
 use crate::{
-    child, console, guard::Mark, local_clerk::origin, settings::Settings, workspace::Workspace,
+    child, console, guard::RunId, local_clerk::origin, settings::Settings, workspace::Workspace,
 };
 
 /// One route of each function, to see that it runs.
@@ -41,7 +41,7 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) async fn build(
     workspace: &Workspace,
     settings: &Settings,
-    mark: &Mark,
+    run_id: &RunId,
 ) -> anyhow::Result<()> {
     let mut cargo = Command::new("cargo");
     cargo.arg("build").current_dir(workspace.root());
@@ -54,7 +54,7 @@ pub(crate) async fn build(
         cargo.args(["--bin", CLERK_FUNCTION]);
     }
     settings.put_on(&mut cargo);
-    mark.put_on(&mut cargo);
+    run_id.kill_at_end(&mut cargo);
     child::run(cargo.stdin(Stdio::null())).await
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn watch(
     workspace: &Workspace,
     port: u16,
     settings: &Settings,
-    mark: &Mark,
+    run_id: &RunId,
 ) -> anyhow::Result<Child> {
     let mut command = Command::new(cargo_lambda);
     command
@@ -78,7 +78,7 @@ pub(crate) fn watch(
         .current_dir(workspace.root())
         .stdin(Stdio::null());
     settings.put_on(&mut command);
-    mark.put_on(&mut command);
+    run_id.kill_at_end(&mut command);
     command.spawn().context("cannot start cargo-lambda")
 }
 

@@ -1,8 +1,8 @@
 //! Ends what a program started when the program ends, even by `kill -9`.
 //!
-//! Every process that is started for a run carries a mark in its environment,
-//! which its own children inherit. A small shell script, the guard, waits
-//! until the program is gone and then ends whatever carries the mark.
+//! Every process that is started for a run carries the run's id in its
+//! environment, which its own children inherit. A small shell script, the
+//! guard, waits until the program is gone and then ends all that carry the id.
 
 use std::{
     ffi::OsString,
@@ -18,56 +18,59 @@ use tokio::time::timeout;
 
 use crate::child;
 
-/// The variable that holds the mark of what may be killed; also in `guard.sh`.
+/// Holds the run's id for processes that may be killed; also in `guard.sh`.
 const KILL_VARIABLE: &str = "QUOTES_DEV_KILL";
 
-/// The same for what is asked to end first; also in `guard.sh`.
+/// The same for processes that are interrupted first; also in `guard.sh`.
 const INTERRUPT_VARIABLE: &str = "QUOTES_DEV_INTERRUPT";
 
 /// Longest time that the guard takes: it sends its last signals after 10 seconds.
 const GUARD_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What tells the processes of one run from all others: a folder's path.
+/// Tells the processes of one run from all others.
 #[derive(Clone)]
-pub struct Mark(OsString);
+pub struct RunId(OsString);
 
-impl Mark {
-    /// The mark of whatever works for `folder`.
-    pub fn of(folder: &Path) -> Self {
+impl RunId {
+    /// The id of the run that works in `folder`.
+    pub fn new(folder: &Path) -> Self {
         Self(folder.into())
     }
 
-    /// Marks what `command` will start: at the end it is killed. It gets a
-    /// process group of its own, so that a terminal's Ctrl-C reaches only the
-    /// program that has the guard.
-    pub fn put_on(&self, command: &mut Command) {
+    /// Has the guard kill what `command` starts. It gets a process group of its
+    /// own, so that a terminal's Ctrl-C reaches only the program itself.
+    pub fn kill_at_end(&self, command: &mut Command) {
         command.env(KILL_VARIABLE, &self.0).process_group(0);
     }
 
-    /// The same for what must end in order: it gets SIGINT, and is killed only
-    /// if it is still there after 4.5 seconds.
-    pub fn put_on_orderly(&self, command: &mut Command) {
+    /// The same for a program that must shut down in order: the guard sends it
+    /// SIGINT, and kills it only if it is still there after 4.5 seconds.
+    pub fn interrupt_at_end(&self, command: &mut Command) {
         command.env(INTERRUPT_VARIABLE, &self.0).process_group(0);
     }
 }
 
-/// The running guard. When it is dropped, it ends the marked processes.
+/// The running guard. When it is dropped, it ends the processes of the run.
 pub struct Guard {
     child: Child,
 }
 
 impl Guard {
-    /// Starts a guard for the processes with this mark.
+    /// Starts the guard of a run.
     ///
     /// `lock` stays held until the guard is done. `remove` is a folder to
     /// delete at the end.
     ///
     /// # Errors
     /// If there is no `sh`.
-    pub fn start(mark: &Mark, lock: Option<File>, remove: Option<&Path>) -> anyhow::Result<Self> {
+    pub fn start(
+        run_id: &RunId,
+        lock: Option<File>,
+        remove: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let child = Command::new("sh")
             .args(["-c", include_str!("guard.sh"), "guard"])
-            .arg(&mark.0)
+            .arg(&run_id.0)
             .arg(remove.unwrap_or(Path::new("")))
             .stdin(Stdio::piped())
             // The script prints nothing: this only keeps the file open.
@@ -81,10 +84,10 @@ impl Guard {
         Ok(Self { child })
     }
 
-    /// Ends the marked processes and returns when they are gone.
+    /// Ends the processes of the run and returns when they are gone.
     ///
     /// # Errors
-    /// If some of them withstand even SIGKILL.
+    /// If some of them are still there after SIGKILL.
     pub async fn end(mut self) -> anyhow::Result<()> {
         drop(self.child.stdin.take());
         timeout(GUARD_TIMEOUT, child::wait(&mut self.child))
@@ -98,8 +101,8 @@ impl Guard {
 ///
 /// # Errors
 /// As [`Guard::start`] and [`Guard::end`].
-pub async fn end_leftovers(mark: &Mark) -> anyhow::Result<()> {
-    Guard::start(mark, None, None)?.end().await
+pub async fn end_leftovers(run_id: &RunId) -> anyhow::Result<()> {
+    Guard::start(run_id, None, None)?.end().await
 }
 
 #[cfg(test)]
@@ -108,21 +111,21 @@ mod tests {
 
     use super::*;
 
-    fn sleeper(mark: &Mark) -> Child {
+    fn start_sleeping(run_id: &RunId) -> Child {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 300 & sleep 300; true"]);
-        mark.put_on(&mut command);
+        run_id.kill_at_end(&mut command);
         command.spawn().unwrap()
     }
 
     #[tokio::test]
-    async fn marked_processes_and_their_children_end_and_others_do_not() {
+    async fn processes_of_the_run_and_their_children_end_and_others_do_not() {
         let folder = tempfile::tempdir().unwrap();
-        let mark = Mark::of(folder.path());
-        let mut ours = sleeper(&mark);
-        let mut other = sleeper(&Mark::of(&folder.path().join("other")));
+        let run_id = RunId::new(folder.path());
+        let mut ours = start_sleeping(&run_id);
+        let mut other = start_sleeping(&RunId::new(&folder.path().join("other")));
 
-        Guard::start(&mark, None, None)
+        Guard::start(&run_id, None, None)
             .unwrap()
             .end()
             .await
@@ -130,7 +133,7 @@ mod tests {
 
         assert!(ours.try_wait().unwrap().is_some());
         assert!(other.try_wait().unwrap().is_none());
-        end_leftovers(&Mark::of(&folder.path().join("other")))
+        end_leftovers(&RunId::new(&folder.path().join("other")))
             .await
             .unwrap();
         assert!(other.wait().is_ok());
@@ -141,11 +144,11 @@ mod tests {
     /// It is not a shell: a shell cannot trap a signal that it inherited as
     /// ignored, and whoever starts the tests in the background of a script
     /// (`cargo test &`) has SIGINT ignored. Perl can, as Postgres does.
-    fn orderly(mark: &Mark, action: &str) -> Child {
+    fn start_interruptible(run_id: &RunId, action: &str) -> Child {
         let mut command = Command::new("perl");
         let script = format!("$SIG{{INT}} = {action}; $| = 1; print 1; sleep 1 while 1");
         command.args(["-e", &script]).stdin(Stdio::null());
-        mark.put_on_orderly(&mut command);
+        run_id.interrupt_at_end(&mut command);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         // Until the handler is set.
         child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
@@ -153,13 +156,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_needs_order_is_asked_first_and_killed_later() {
+    async fn an_interruptible_process_is_interrupted_first_and_killed_later() {
         let folder = tempfile::tempdir().unwrap();
-        let mark = Mark::of(folder.path());
-        let mut willing = orderly(&mark, "sub { exit 7 }");
-        let mut stubborn = orderly(&mark, "'IGNORE'");
+        let run_id = RunId::new(folder.path());
+        let mut willing = start_interruptible(&run_id, "sub { exit 7 }");
+        let mut stubborn = start_interruptible(&run_id, "'IGNORE'");
 
-        end_leftovers(&mark).await.unwrap();
+        end_leftovers(&run_id).await.unwrap();
 
         assert_eq!(willing.try_wait().unwrap().unwrap().code(), Some(7));
         let status = stubborn.try_wait().unwrap().unwrap();
@@ -172,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn dropping_the_guard_removes_the_folder() {
         let folder = tempfile::tempdir().unwrap().keep();
-        let guard = Guard::start(&Mark::of(&folder), None, Some(&folder)).unwrap();
+        let guard = Guard::start(&RunId::new(&folder), None, Some(&folder)).unwrap();
         drop(guard);
         for _ in 0..100 {
             if !folder.exists() {

@@ -1,8 +1,8 @@
-# Ends every process that carries the mark $1 in its environment, then removes
+# Ends every process that carries the run id $1 in its environment, then removes
 # the folder $2, if one is named.
 #
-# It begins when its standard input ends. The process that started it holds the
-# other side, so that moment comes however that process ends, kill -9 included.
+# It begins when its standard input ends: the program that started it holds the
+# other end of the pipe, which closes however the program ends, kill -9 included.
 trap '' HUP INT TERM
 cat >/dev/null
 

@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
         Command::Token => dev::token().and_then(print),
         Command::Migrate => dev::migrate(),
         Command::CargoLambda => {
-            let program = dev::tools::cargo_lambda(None).await;
+            let program = dev::tools::fetch_cargo_lambda(None).await;
             program.and_then(|program| print(program.display()))
         }
         Command::ThrowawayPostgres => throwaway_postgres().await,

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::{
     child, console, database, functions,
-    guard::{self, Guard, Mark},
+    guard::{self, Guard, RunId},
     local_clerk::{self, LocalClerk},
     lock, ports,
     postgres::Server,
@@ -43,20 +43,20 @@ pub async fn up(parent: Option<i32>) -> anyhow::Result<u8> {
     let port = env::var_os("PORT").map(|port| port.to_string_lossy().into_owned());
     let port = ports::parse(port.as_deref())?;
     let settings = Settings::read(&workspace, port)?;
-    let mark = Mark::of(workspace.root());
+    let run_id = RunId::new(workspace.root());
 
     let lock = tokio::select! {
         lock = lock(&workspace) => lock?,
         status = shutdown.wait() => return Ok(status),
     };
-    guard::end_leftovers(&mark).await?;
-    let guard = Guard::start(&mark, Some(lock.try_clone()?), None)?;
+    guard::end_leftovers(&run_id).await?;
+    let guard = Guard::start(&run_id, Some(lock.try_clone()?), None)?;
     let result = tokio::select! {
-        Err(error) = run(&workspace, port, settings, &mark) => Err(error),
+        Err(error) = run(&workspace, port, settings, &run_id) => Err(error),
         status = shutdown.wait() => Ok(status),
     };
     // With a guard of its own, in case somebody has killed ours.
-    guard::end_leftovers(&mark).await?;
+    guard::end_leftovers(&run_id).await?;
     guard.end().await?;
     result
 }
@@ -76,15 +76,15 @@ async fn run(
     workspace: &Workspace,
     port: u16,
     mut settings: Settings,
-    mark: &Mark,
+    run_id: &RunId,
 ) -> anyhow::Result<Infallible> {
     ports::ensure_free(port)?;
-    let cargo_lambda = tools::cargo_lambda(Some(mark)).await?;
-    let node_modules = tools::npm_packages(Some(mark)).await?;
+    let cargo_lambda = tools::fetch_cargo_lambda(Some(run_id)).await?;
+    let node_modules = tools::fetch_packages(tools::DEV_PACKAGES, Some(run_id)).await?;
     settings.add_clerk(&LocalClerk::new(workspace, port))?;
     let mut server = None;
     if settings.local_database {
-        let started = database::start(workspace, &node_modules, mark).await?;
+        let started = database::start(workspace, &node_modules, run_id).await?;
         settings.add_database(started.url());
         server = Some(started);
     }
@@ -92,8 +92,8 @@ async fn run(
     database::migrate(&settings).await?;
 
     console::print("building the functions");
-    functions::build(workspace, &settings, mark).await?;
-    let mut watch = functions::watch(&cargo_lambda, workspace, port, &settings, mark)?;
+    functions::build(workspace, &settings, run_id).await?;
+    let mut watch = functions::watch(&cargo_lambda, workspace, port, &settings, run_id)?;
     tokio::select! {
         answered = functions::answer(port) => answered?,
         Err(error) = wait_for_failure(&mut watch, &mut server) => return Err(error),

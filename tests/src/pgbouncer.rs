@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use dev::certificates::Authority;
-use dev::guard::{Guard, Mark};
+use dev::guard::{Guard, RunId};
 use dev::ports;
 use dev::postgres::Account;
 use tokio::time::sleep;
@@ -33,7 +33,7 @@ const PROGRAMS: [&str; 2] = ["/usr/sbin/pgbouncer", "pgbouncer"];
 pub struct PgBouncer {
     child: Child,
     folder: PathBuf,
-    mark: Mark,
+    run_id: RunId,
     account: Account,
     port: u16,
     /// The database behind it, as its clients see it.
@@ -48,8 +48,8 @@ impl PgBouncer {
     /// When it is not installed or does not start.
     pub async fn start(direct: &Database, pool: usize) -> Self {
         let folder = tempfile::tempdir().unwrap().keep();
-        let mark = Mark::of(&folder);
-        let guard = Guard::start(&mark, None, Some(&folder)).unwrap();
+        let run_id = RunId::new(&folder);
+        let guard = Guard::start(&run_id, None, Some(&folder)).unwrap();
         let port = ports::free().unwrap();
         let account = Account::choose().unwrap();
         write_files(&folder, direct, port, pool, account);
@@ -61,9 +61,9 @@ impl PgBouncer {
             ca,
         };
         Self {
-            child: launch(&folder, &mark, account, port).await,
+            child: launch(&folder, &run_id, account, port).await,
             folder,
-            mark,
+            run_id,
             account,
             port,
             database,
@@ -87,7 +87,7 @@ impl PgBouncer {
     pub async fn restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = launch(&self.folder, &self.mark, self.account, self.port).await;
+        self.child = launch(&self.folder, &self.run_id, self.account, self.port).await;
     }
 }
 
@@ -99,11 +99,11 @@ impl Drop for PgBouncer {
     }
 }
 
-async fn launch(folder: &Path, mark: &Mark, account: Account, port: u16) -> Child {
+async fn launch(folder: &Path, run_id: &RunId, account: Account, port: u16) -> Child {
     let program = PROGRAMS.iter().find(|program| Path::new(program).exists());
     let mut command = Command::new(program.unwrap_or(&PROGRAMS[1]));
     account.put_on(&mut command);
-    mark.put_on(&mut command);
+    run_id.kill_at_end(&mut command);
     let mut child = command
         .arg(folder.join("pgbouncer.ini"))
         .stdout(Stdio::null())

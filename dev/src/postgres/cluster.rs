@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use super::account::Account;
-use crate::{certificates::Authority, files, guard::Mark};
+use crate::{certificates::Authority, files, guard::RunId};
 
 /// Only over TLS, only with a password; all else is refused.
 const HOST_RULES: &str = "\
@@ -23,7 +23,7 @@ pub(super) struct Cluster {
     /// Holds `data`, `password`, `ca.pem` and `log`.
     pub(super) home: PathBuf,
     pub(super) account: Account,
-    pub(super) mark: Mark,
+    pub(super) run_id: RunId,
 }
 
 impl Cluster {
@@ -46,7 +46,7 @@ impl Cluster {
     pub(super) fn server(&self) -> Command {
         let mut command = Command::new(self.binaries.join("postgres"));
         self.account.put_on(&mut command);
-        self.mark.put_on_orderly(&mut command);
+        self.run_id.interrupt_at_end(&mut command);
         command.arg("-D").arg(self.data());
         command
     }

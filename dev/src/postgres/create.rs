@@ -65,7 +65,7 @@ impl Cluster {
     fn maker(&self, program: &str) -> Command {
         let mut command = Command::new(self.binaries.join(program));
         self.account.put_on(&mut command);
-        self.mark.put_on(&mut command);
+        self.run_id.kill_at_end(&mut command);
         command
     }
 }

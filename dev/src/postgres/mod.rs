@@ -30,7 +30,7 @@ use rustix::process::Signal;
 
 use crate::{
     child,
-    guard::{Guard, Mark},
+    guard::{Guard, RunId},
 };
 pub use account::Account;
 use cluster::Cluster;
@@ -48,8 +48,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// Whether the data is to survive a crash of the machine.
     pub durable: bool,
-    /// The mark by which a guard finds the server.
-    pub mark: Mark,
+    /// The run by which a guard finds the server.
+    pub run_id: RunId,
 }
 
 /// A running Postgres. Its guard ends it when this program ends.
@@ -77,7 +77,7 @@ impl Server {
             binaries: binaries::find(&options.node_modules, options.major, account).await?,
             home: account.reachable(&options.home)?,
             account,
-            mark: options.mark.clone(),
+            run_id: options.run_id.clone(),
         };
         pid_file::make_way(&cluster.data()).await?;
         let password = cluster.prepare().await?;

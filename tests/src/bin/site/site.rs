@@ -44,7 +44,9 @@ impl Site {
             frontend_api: addresses.frontend_api.clone(),
             accounts: addresses.accounts.clone(),
             app_origin: addresses.app.clone(),
-            node_modules: tools::npm_packages(None).await.unwrap(),
+            node_modules: tools::fetch_packages(tools::DEV_PACKAGES, None)
+                .await
+                .unwrap(),
             token_ttl_secs,
         };
         let stand_in = Arc::new(StandIn::open(config.clone()).unwrap());

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use clerk_stand_in::Config;
-use dev::guard::Mark;
+use dev::guard::RunId;
 use dev::tools;
 use tests::{App, Function};
 
@@ -19,7 +19,7 @@ pub(crate) struct Watch(Child);
 pub(crate) async fn start(app: &App, stand_in: &Config, port: u16, home: &Path) -> Watch {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     build(&root);
-    let cargo_lambda = tools::cargo_lambda(None).await.unwrap();
+    let cargo_lambda = tools::fetch_cargo_lambda(None).await.unwrap();
     let mut watch = Command::new(cargo_lambda);
     watch
         .args(["lambda", "watch", "--disable-cors"])
@@ -33,7 +33,7 @@ pub(crate) async fn start(app: &App, stand_in: &Config, port: u16, home: &Path) 
         // Standard output is for the test that started us.
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    Mark::of(home).put_on(&mut watch);
+    RunId::new(home).kill_at_end(&mut watch);
     Watch(watch.spawn().unwrap())
 }
 
