@@ -3,8 +3,6 @@
 use std::fs;
 use std::process::Command;
 
-use nix::sys::utsname::uname;
-
 use crate::world::World;
 
 /// The machine and the versions, as the results name them.
@@ -22,7 +20,6 @@ pub(crate) struct Machine {
 /// # Errors
 /// If the system does not say what it is.
 pub(crate) async fn describe(world: &World) -> anyhow::Result<Machine> {
-    let system = uname()?;
     let cores = std::thread::available_parallelism()?;
     let processor = field("/proc/cpuinfo", "model name");
     let memory = field("/proc/meminfo", "MemTotal").replace(" kB", "");
@@ -31,13 +28,10 @@ pub(crate) async fn describe(world: &World) -> anyhow::Result<Machine> {
     let postgres: String = postgres.query_one("SHOW server_version", &[]).await?.get(0);
     let facts = vec![
         ("processor", format!("{processor}, {cores} cores")),
-        (
-            "architecture",
-            system.machine().to_string_lossy().into_owned(),
-        ),
+        ("architecture", said("uname", "-m")),
         ("memory", format!("{gigabytes:.0} GB")),
         ("system", field("/etc/os-release", "PRETTY_NAME")),
-        ("kernel", system.release().to_string_lossy().into_owned()),
+        ("kernel", said("uname", "-r")),
         ("Rust", said("rustc", "--version")),
         (
             "PostgreSQL",

@@ -39,7 +39,7 @@ impl World {
     /// Starts a Postgres with the table and the users' quotes in it.
     /// `programs` is the folder with what was built.
     pub(crate) async fn begin(programs: &Path) -> anyhow::Result<Self> {
-        let server = Server::throwaway().await?;
+        let server = Server::start_temporary(None).await?;
         let folder = tempfile::tempdir()?;
         let run_id = RunId::new(folder.path());
         let guard = Guard::start(&run_id, None, None)?;

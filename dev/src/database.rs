@@ -26,16 +26,15 @@ pub(crate) async fn start(
     let server = Server::start(&Options {
         node_modules: node_modules.to_owned(),
         major: None,
-        home: wanted.clone(),
-        port: None,
+        folder: wanted.clone(),
         durable: true,
         run_id: run_id.clone(),
     })
     .await?;
-    if server.home() != wanted {
+    if server.folder() != wanted {
         console::print(format_args!(
             "Postgres may not run as root and no other account can enter this folder: its data is in {}",
-            server.home().display()
+            server.folder().display()
         ));
     }
     files::write_private(&workspace.dev_path("database-url"), server.url().as_bytes())?;

@@ -1,26 +1,21 @@
-//! Small things about files that the standard library leaves to its users.
+//! Files and folders.
 
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
 use openssl::sha::sha256;
+use tempfile::NamedTempFile;
 
-/// Writes a file that only its owner can read, from the first byte on.
+/// Writes a file that only its owner can read, and replaces one that is there.
 pub(crate) fn write_private(path: &Path, contents: &[u8]) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?
-        .write_all(contents)
+    let mut file = NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(contents)?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// Makes a folder, and its parents, that everybody may enter, whatever the umask says.
@@ -39,10 +34,6 @@ pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
 
 /// The first eight hexadecimal digits of the text's SHA-256: a short name for it.
 pub(crate) fn short_name(text: &[u8]) -> String {
-    hex(&sha256(text)[..4])
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let [a, b, c, d, ..] = sha256(text);
+    format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }

@@ -53,7 +53,7 @@ pub(crate) async fn build(
     if settings.local_clerk {
         cargo.args(["--bin", CLERK_FUNCTION]);
     }
-    settings.put_on(&mut cargo);
+    settings.apply_to(&mut cargo);
     run_id.kill_at_end(&mut cargo);
     child::run(cargo.stdin(Stdio::null())).await
 }
@@ -77,7 +77,7 @@ pub(crate) fn watch(
         .arg(port.to_string())
         .current_dir(workspace.root())
         .stdin(Stdio::null());
-    settings.put_on(&mut command);
+    settings.apply_to(&mut command);
     run_id.kill_at_end(&mut command);
     command.spawn().context("cannot start cargo-lambda")
 }

@@ -63,7 +63,7 @@ async fn main() -> ExitCode {
 
 /// For tests that are not written in Rust.
 async fn throwaway_postgres() -> anyhow::Result<()> {
-    let server = dev::postgres::Server::throwaway().await?;
+    let server = dev::postgres::Server::start_temporary(None).await?;
     print(server.url())?;
     tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await??;
     server.stop().await

@@ -59,7 +59,7 @@ pub fn ensure_free(port: u16) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If a hundred attempts find none.
-pub fn free() -> io::Result<u16> {
+pub fn find_free() -> io::Result<u16> {
     for _ in 0..MAX_PORTS_TRIED {
         let mut random = [0; 2];
         rand_bytes(&mut random)?;
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_free_port_is_free() {
-        ensure_free(free().unwrap()).unwrap();
+        ensure_free(find_free().unwrap()).unwrap();
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Settings {
 
     /// Gives `command` these settings, and none of the caller's own: what the
     /// functions do depends on the clone only.
-    pub(crate) fn put_on(&self, command: &mut Command) {
+    pub(crate) fn apply_to(&self, command: &mut Command) {
         for (name, _value) in env::vars_os() {
             if is_ours(&name) {
                 command.env_remove(name);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, getppid};
+use nix::unistd::{Pid, getppid};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How often the parent process is compared with the one at the start.
@@ -13,7 +13,7 @@ pub(crate) struct Shutdown {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
-    parent: Option<Pid>,
+    parent: Pid,
 }
 
 impl Shutdown {
@@ -29,7 +29,7 @@ impl Shutdown {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
-            parent: parent.or_else(getppid),
+            parent: parent.unwrap_or_else(getppid),
         })
     }
 
@@ -46,7 +46,7 @@ impl Shutdown {
     }
 }
 
-async fn wait_for_exit(parent: Option<Pid>) {
+async fn wait_for_exit(parent: Pid) {
     while getppid() == parent {
         tokio::time::sleep(PARENT_POLL_INTERVAL).await;
     }

@@ -48,16 +48,13 @@ pub async fn fetch_cargo_lambda(run_id: Option<&RunId>) -> anyhow::Result<PathBu
     files::remove_folder(&folder)?;
     console::print(format_args!("fetching cargo-lambda {CARGO_LAMBDA_VERSION}"));
     let requirements = workspace.root().join("dev/requirements.txt");
-    if install_from_pypi(run_id, &folder, &requirements)
-        .await
-        .is_err()
-        || !runs(&program)
-    {
+    let prebuilt = install_from_pypi(run_id, &folder, &requirements).await;
+    if prebuilt.is_err() || !runs(&program) {
         console::print(format_args!(
             "building cargo-lambda {CARGO_LAMBDA_VERSION} from source: this takes some minutes"
         ));
         files::remove_folder(&folder)?;
-        let mut cargo = fetcher("cargo", run_id);
+        let mut cargo = fetch_command("cargo", run_id);
         cargo
             .args(["install", "--locked", "cargo-lambda", "--version"])
             .args([CARGO_LAMBDA_VERSION, "--root"])
@@ -75,10 +72,10 @@ async fn install_from_pypi(
     folder: &Path,
     requirements: &Path,
 ) -> anyhow::Result<()> {
-    let mut venv = fetcher("python3", run_id);
+    let mut venv = fetch_command("python3", run_id);
     venv.args(["-m", "venv"]).arg(folder);
     child::run(venv.stdout(Stdio::null()).stderr(Stdio::null())).await?;
-    let mut pip = fetcher(folder.join("bin/pip"), run_id);
+    let mut pip = fetch_command(folder.join("bin/pip"), run_id);
     pip.args(["install", "--disable-pip-version-check", "--require-hashes"])
         .args(["--only-binary=:all:", "--progress-bar=on", "-r"])
         .arg(requirements);
@@ -122,7 +119,7 @@ pub async fn fetch_packages(packages: &str, run_id: Option<&RunId>) -> anyhow::R
         fs::copy(source.join(file), folder.join(file))
             .with_context(|| format!("cannot copy {packages}/{file}"))?;
     }
-    let mut npm = fetcher("npm", run_id);
+    let mut npm = fetch_command("npm", run_id);
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
     child::run(npm.current_dir(&folder)).await?;
     restore_links(&node_modules)?;
@@ -164,7 +161,7 @@ fn restore_links(node_modules: &Path) -> anyhow::Result<()> {
 
 /// A program that fetches something. Its messages go to standard error:
 /// standard output is for results.
-fn fetcher(program: impl AsRef<OsStr>, run_id: Option<&RunId>) -> Command {
+fn fetch_command(program: impl AsRef<OsStr>, run_id: Option<&RunId>) -> Command {
     let mut command = Command::new(program);
     if let Some(run_id) = run_id {
         run_id.kill_at_end(&mut command);

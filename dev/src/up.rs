@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use clerk_stand_in::users;
-use rustix::process::Pid;
+use nix::unistd::Pid;
 use tokio::time::timeout;
 
 use crate::{
@@ -38,7 +38,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(6);
 /// # Errors
 /// What failed, after the rest has been ended.
 pub async fn up(parent: Option<i32>) -> anyhow::Result<u8> {
-    let mut shutdown = Shutdown::watch(parent.and_then(Pid::from_raw))?;
+    let mut shutdown = Shutdown::watch(parent.map(Pid::from_raw))?;
     let workspace = Workspace::find()?;
     let port = env::var_os("PORT").map(|port| port.to_string_lossy().into_owned());
     let port = ports::parse(port.as_deref())?;
@@ -106,7 +106,7 @@ async fn run(
 /// that has them as its environment.
 fn check(settings: &Settings) -> anyhow::Result<()> {
     let mut command = Command::new(env::current_exe()?);
-    settings.put_on(&mut command);
+    settings.apply_to(&mut command);
     let output = command.arg("check-settings").output()?;
     let problem = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), ".env: {}", problem.trim());
@@ -136,7 +136,10 @@ async fn wait_for_failure(
 ) -> anyhow::Result<Infallible> {
     let postgres = async {
         match server {
-            Some(server) => server.wait().await.map(|_status| server.home().join("log")),
+            Some(server) => server
+                .wait()
+                .await
+                .map(|_status| server.folder().join("log")),
             None => pending().await,
         }
     };

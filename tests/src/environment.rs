@@ -6,7 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::time::{sleep, timeout};
@@ -108,12 +109,12 @@ impl Environment {
     /// The process.
     #[must_use]
     pub fn process(&self) -> Pid {
-        Pid::from_child(&self.child.lock().unwrap())
+        Pid::from_raw(self.child.lock().unwrap().id().cast_signed())
     }
 
     /// Sends a signal to the process.
     pub fn signal(&self, signal: Signal) {
-        kill_process(self.process(), signal).unwrap();
+        kill(self.process(), signal).unwrap();
     }
 
     async fn while_running<T>(&self, work: impl Future<Output = T>) -> T {

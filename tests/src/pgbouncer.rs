@@ -50,7 +50,7 @@ impl PgBouncer {
         let folder = tempfile::tempdir().unwrap().keep();
         let run_id = RunId::new(&folder);
         let guard = Guard::start(&run_id, None, Some(&folder)).unwrap();
-        let port = ports::free().unwrap();
+        let port = ports::find_free().unwrap();
         let account = Account::choose().unwrap();
         write_files(&folder, direct, port, pool, account);
 
@@ -102,7 +102,7 @@ impl Drop for PgBouncer {
 async fn launch(folder: &Path, run_id: &RunId, account: Account, port: u16) -> Child {
     let program = PROGRAMS.iter().find(|program| Path::new(program).exists());
     let mut command = Command::new(program.unwrap_or(&PROGRAMS[1]));
-    account.put_on(&mut command);
+    account.apply_to(&mut command);
     run_id.kill_at_end(&mut command);
     let mut child = command
         .arg(folder.join("pgbouncer.ini"))
@@ -159,6 +159,6 @@ fn write_files(folder: &Path, direct: &Database, port: u16, pool: usize, account
     ] {
         let file = folder.join(name);
         fs::write(&file, contents).unwrap();
-        account.own(&file).unwrap();
+        account.chown(&file).unwrap();
     }
 }

@@ -47,7 +47,7 @@ impl Database {
     pub fn of(server: &Server) -> Self {
         Self {
             url: server.url(),
-            ca: server.ca().to_owned(),
+            ca: server.ca(),
         }
     }
 
@@ -131,11 +131,9 @@ impl Database {
 /// # Panics
 /// When it does not start.
 pub async fn new_server() -> Server {
-    let server = match std::env::var("TEST_POSTGRES") {
-        Ok(major) => Server::throwaway_of(major.parse().expect("a major version")).await,
-        Err(_) => Server::throwaway().await,
-    };
-    server.unwrap()
+    let major = std::env::var("TEST_POSTGRES").ok();
+    let major = major.map(|major| major.parse().expect("a major version"));
+    Server::start_temporary(major).await.unwrap()
 }
 
 /// The server that all tests of a binary share.

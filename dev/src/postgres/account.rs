@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use rustix::process::geteuid;
+use nix::unistd::{Gid, Uid, User};
 
 use crate::files;
 
@@ -18,13 +18,7 @@ const POSTGRES_ACCOUNTS: [&str; 3] = ["postgres", "_postgres", "nobody"];
 
 /// Who runs Postgres: ourselves or, for root, an account without privileges.
 #[derive(Clone, Copy)]
-pub struct Account(Option<Ids>);
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Ids {
-    user: u32,
-    group: u32,
-}
+pub struct Account(Option<(Uid, Gid)>);
 
 impl Account {
     /// Chooses the account.
@@ -32,38 +26,37 @@ impl Account {
     /// # Errors
     /// If this is root and there is none to hand over to.
     pub fn choose() -> anyhow::Result<Self> {
-        if !geteuid().is_root() {
+        if !Uid::effective().is_root() {
             return Ok(Self(None));
         }
-        let accounts = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
-        let ids = POSTGRES_ACCOUNTS
+        let user = POSTGRES_ACCOUNTS
             .iter()
-            .find_map(|name| ids_of(name, &accounts))
+            .find_map(|name| User::from_name(name).ok().flatten())
             .context("Postgres refuses to run as root, and there is no account named nobody")?;
-        Ok(Self(Some(ids)))
+        Ok(Self(Some((user.uid, user.gid))))
     }
 
     /// Makes `command` run under this account, knowing nothing of our
     /// environment.
-    pub fn put_on(self, command: &mut Command) {
+    pub fn apply_to(self, command: &mut Command) {
         command
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("LC_ALL", "C")
             .current_dir("/")
             .stdin(Stdio::null());
-        if let Some(ids) = self.0 {
-            command.uid(ids.user).gid(ids.group);
+        if let Some((user, group)) = self.0 {
+            command.uid(user.as_raw()).gid(group.as_raw());
         }
     }
 
-    /// Gives a file or folder to this account.
+    /// Makes this account the owner of a file or folder.
     ///
     /// # Errors
-    /// If it may not be given away.
-    pub fn own(self, path: &Path) -> io::Result<()> {
+    /// If the owner may not be changed.
+    pub fn chown(self, path: &Path) -> io::Result<()> {
         match self.0 {
-            Some(ids) => chown(path, Some(ids.user), Some(ids.group)),
+            Some((user, group)) => chown(path, Some(user.as_raw()), Some(group.as_raw())),
             None => Ok(()),
         }
     }
@@ -88,7 +81,7 @@ impl Account {
 
     fn can_enter(self, folder: &Path) -> bool {
         let mut command = Command::new("sh");
-        self.put_on(&mut command);
+        self.apply_to(&mut command);
         command
             .args(["-c", r#"cd -- "$1""#, "sh"])
             .arg(folder)
@@ -115,7 +108,7 @@ pub(super) fn elsewhere(wanted: &Path) -> anyhow::Result<PathBuf> {
     }
     let found = fs::symlink_metadata(&folder)?;
     ensure!(
-        found.is_dir() && found.uid() == geteuid().as_raw(),
+        found.is_dir() && found.uid() == Uid::effective().as_raw(),
         "{} belongs to somebody else: remove it",
         folder.display()
     );
@@ -123,35 +116,9 @@ pub(super) fn elsewhere(wanted: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// User and group id of an account in the text of /etc/passwd.
-fn ids_of(name: &str, accounts: &str) -> Option<Ids> {
-    accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        if fields.next()? != name {
-            return None;
-        }
-        let user = fields.nth(1)?.parse().ok()?;
-        let group = fields.next()?.parse().ok()?;
-        Some(Ids { user, group })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_read_from_the_right_line() {
-        let accounts = "root:x:0:0:root:/root:/bin/sh\n\
-                        nobody2:x:5:6::/:/bin/sh\n\
-                        nobody:x:65534:65533:nobody:/:/bin/sh\n";
-        let ids = Ids {
-            user: 65534,
-            group: 65533,
-        };
-        assert_eq!(ids_of("nobody", accounts), Some(ids));
-        assert_eq!(ids_of("postgres", accounts), None);
-    }
 
     #[test]
     fn a_private_folder_of_roots_is_left_for_another() {
@@ -161,7 +128,7 @@ mod tests {
         fs::set_permissions(private.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let wanted = private.path().join("clone/.dev/postgres");
         let reachable = Account::choose().unwrap().reachable(&wanted).unwrap();
-        if geteuid().is_root() {
+        if Uid::effective().is_root() {
             assert!(reachable.starts_with("/var/tmp"));
             fs::remove_dir(reachable).unwrap();
         } else {

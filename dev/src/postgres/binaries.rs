@@ -105,7 +105,7 @@ fn system_folders() -> Vec<PathBuf> {
 fn works(folder: &Path, account: Account) -> Option<u32> {
     let of = |program: &str| {
         let mut command = Command::new(folder.join(program));
-        account.put_on(&mut command);
+        account.apply_to(&mut command);
         version(command.arg("--version"))
     };
     of("initdb").and(of("postgres"))

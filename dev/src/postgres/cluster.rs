@@ -2,15 +2,16 @@
 
 use std::{
     fs::{self, File},
-    io::ErrorKind,
-    path::PathBuf,
+    io::{Seek, Write},
+    path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, bail};
+use openssl::rand::rand_bytes;
 
-use super::account::Account;
-use crate::{certificates::Authority, files, guard::RunId};
+use super::{account::Account, binaries};
+use crate::{certificates::Authority, child, files, guard::RunId};
 
 /// Only over TLS, only with a password; all else is refused.
 const HOST_RULES: &str = "\
@@ -21,7 +22,7 @@ hostssl all all 127.0.0.1/32 scram-sha-256
 pub(super) struct Cluster {
     pub(super) binaries: PathBuf,
     /// Holds `data`, `password`, `ca.pem` and `log`.
-    pub(super) home: PathBuf,
+    pub(super) folder: PathBuf,
     pub(super) account: Account,
     pub(super) run_id: RunId,
 }
@@ -29,53 +30,53 @@ pub(super) struct Cluster {
 impl Cluster {
     /// Postgres' own folder.
     pub(super) fn data(&self) -> PathBuf {
-        self.home.join("data")
+        self.folder.join("data")
     }
 
     /// The authority that signed the server's certificate, as PEM.
     pub(super) fn ca(&self) -> PathBuf {
-        self.home.join("ca.pem")
+        self.folder.join("ca.pem")
     }
 
-    /// What the server has to say.
+    /// What Postgres prints.
     pub(super) fn log(&self) -> PathBuf {
-        self.home.join("log")
+        self.folder.join("log")
     }
 
-    /// The server, ready to run under its account.
-    pub(super) fn server(&self) -> Command {
-        let mut command = Command::new(self.binaries.join("postgres"));
-        self.account.put_on(&mut command);
-        self.run_id.interrupt_at_end(&mut command);
-        command.arg("-D").arg(self.data());
-        command
+    /// Says which server runs on the data, if one does.
+    pub(super) fn pid_file(&self) -> PathBuf {
+        self.data().join("postmaster.pid")
+    }
+
+    /// A program of Postgres under its account, which prints to the log.
+    pub(super) fn command(&self, program: &str) -> anyhow::Result<Command> {
+        let log = File::create(self.log())?;
+        let mut command = Command::new(self.binaries.join(program));
+        self.account.apply_to(&mut command);
+        command.stdout(log.try_clone()?).stderr(log);
+        Ok(command)
     }
 
     /// Makes what is missing: the database, a certificate, the password of
     /// the role `quotes`, which is returned.
     pub(super) async fn prepare(&self) -> anyhow::Result<String> {
+        let password = self.folder.join("password");
         if self.data().exists() {
             self.check_version()?;
         } else {
-            self.create().await?;
+            self.create(&password).await?;
         }
-        let password = fs::read_to_string(self.password_file())
-            .with_context(|| format!("cannot read {}", self.password_file().display()))?;
+        let password = fs::read_to_string(&password)
+            .with_context(|| format!("cannot read {}", password.display()))?;
         self.write_certificates()?;
-        let rules = self.data().join("pg_hba.conf");
-        fs::write(&rules, HOST_RULES)?;
+        fs::write(self.data().join("pg_hba.conf"), HOST_RULES)?;
         Ok(password)
-    }
-
-    pub(super) fn password_file(&self) -> PathBuf {
-        self.home.join("password")
     }
 
     fn check_version(&self) -> anyhow::Result<()> {
         let made_by = fs::read_to_string(self.data().join("PG_VERSION"))
             .with_context(|| format!("{} is not a database", self.data().display()))?;
-        let ours = super::binaries::major_of(&self.binaries);
-        if Some(made_by.trim().parse()?) != ours {
+        if Some(made_by.trim().parse()?) != binaries::major_of(&self.binaries) {
             bail!(
                 "{} is of PostgreSQL {}, this is another version: remove it to begin with an empty database",
                 self.data().display(),
@@ -85,37 +86,72 @@ impl Cluster {
         Ok(())
     }
 
+    /// Makes the database beside its place and moves it there when it is
+    /// complete, so that an interruption leaves nothing half done.
+    async fn create(&self, password_file: &Path) -> anyhow::Result<()> {
+        let unfinished = self.folder.join("data.new");
+        files::remove_folder(&unfinished)?;
+        fs::create_dir(&unfinished)?;
+        self.account.chown(&unfinished)?;
+        let mut initdb = self.command("initdb")?;
+        initdb
+            .args(["--username=postgres", "--auth=reject", "--encoding=UTF8"])
+            .args(["--locale=C", "--no-instructions", "--pgdata"])
+            .arg(&unfinished);
+        self.run(&mut initdb).await?;
+
+        let mut random = [0; 16];
+        rand_bytes(&mut random)?;
+        let password = format!("{:032x}", u128::from_ne_bytes(random));
+        files::write_private(password_file, password.as_bytes())?;
+        // An ordinary role that owns its database, as on Neon. Without a
+        // server Postgres reads one statement a line.
+        let mut statements = tempfile::tempfile()?;
+        writeln!(
+            statements,
+            "CREATE ROLE quotes LOGIN CREATEDB CREATEROLE PASSWORD '{password}';\n\
+             CREATE DATABASE quotes OWNER quotes;"
+        )?;
+        statements.rewind()?;
+        let mut postgres = self.command("postgres")?;
+        postgres
+            .args(["--single", "-c", "exit_on_error=on", "-D"])
+            .arg(&unfinished)
+            .arg("postgres")
+            .stdin(statements);
+        self.run(&mut postgres).await?;
+        fs::rename(&unfinished, self.data())?;
+        Ok(())
+    }
+
+    /// Runs a program that may be killed: the next start makes the database anew.
+    async fn run(&self, command: &mut Command) -> anyhow::Result<()> {
+        self.run_id.kill_at_end(command);
+        child::run(command)
+            .await
+            .with_context(|| self.explain_failure())
+    }
+
     fn write_certificates(&self) -> anyhow::Result<()> {
         let authority = Authority::new()?;
         let identity = authority.issue(&["localhost", "127.0.0.1", "::1"])?;
         let key = self.data().join("server.key");
         files::write_private(&key, &identity.key)?;
-        self.account.own(&key)?;
+        self.account.chown(&key)?;
         fs::write(self.data().join("server.crt"), identity.certificate)?;
         fs::write(self.ca(), authority.pem()?)?;
         Ok(())
     }
 
-    /// Sends what `command` prints to the log.
-    pub(super) fn logged(&self, command: &mut Command) -> anyhow::Result<()> {
-        match fs::remove_file(self.log()) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-        let log = File::create(self.log())?;
-        command.stdout(log.try_clone()?).stderr(log);
-        Ok(())
-    }
-
-    /// What to say when Postgres failed: its own last words.
-    pub(super) fn advice(&self) -> String {
+    /// Postgres' own error message, and where the rest is.
+    pub(super) fn explain_failure(&self) -> String {
         let log = fs::read_to_string(self.log()).unwrap_or_default();
-        let said = log
+        let message = log
             .lines()
             .rev()
             .find(|line| line.contains("FATAL") || line.contains("ERROR") || line.contains("PANIC"))
             .or_else(|| log.lines().last())
-            .unwrap_or("it said nothing");
-        format!("Postgres failed: {said} (see {})", self.log().display())
+            .unwrap_or("it printed nothing");
+        format!("Postgres failed: {message} (see {})", self.log().display())
     }
 }

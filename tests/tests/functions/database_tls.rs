@@ -60,8 +60,8 @@ async fn server_with(authority: &Authority, identity: &Identity) -> (Server, Dat
     let mut server = new_server().await;
     server.halt().await.unwrap();
     // Written in place: Postgres insists on the owner and mode of its key.
-    fs::write(server.data_dir().join("server.key"), &identity.key).unwrap();
-    fs::write(server.data_dir().join("server.crt"), &identity.certificate).unwrap();
+    fs::write(server.data().join("server.key"), &identity.key).unwrap();
+    fs::write(server.data().join("server.crt"), &identity.certificate).unwrap();
     server.resume().await.unwrap();
     let (database, folder) = trusting(&Database::of(&server), authority);
     (server, database, folder)

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use dev::postgres::Server;
-use rustix::process::Signal;
+use nix::sys::signal::Signal;
 use tests::postgres::{Database, new_server};
 use tests::{Answer, App, Event, Function, PgBouncer, Proxy, User};
 use tokio::time::sleep;
@@ -250,10 +250,10 @@ async fn a_connection_that_died_silently_in_a_frozen_environment_loses_no_save()
     get(&app, &user).await;
     for message in ["first", "second"] {
         let environment = app.environment(Function::SaveQuote).await;
-        environment.signal(Signal::STOP);
+        environment.signal(Signal::SIGSTOP);
         proxy.swallow();
         sleep(Duration::from_millis(100)).await;
-        environment.signal(Signal::CONT);
+        environment.signal(Signal::SIGCONT);
 
         let begin = Instant::now();
         let saved = put(&app, &user, message).await;
@@ -271,10 +271,10 @@ async fn an_environment_that_is_frozen_in_a_statement_gets_its_answer_later() {
     let user = app.user();
     get(&app, &user).await;
     let environment = app.environment(Function::GetQuote).await;
-    environment.signal(Signal::STOP);
+    environment.signal(Signal::SIGSTOP);
     let thaw = async {
         sleep(Duration::from_secs(3)).await;
-        environment.signal(Signal::CONT);
+        environment.signal(Signal::SIGCONT);
     };
     let (answer, ()) = tokio::join!(get(&app, &user), thaw);
     answer.problem(404);

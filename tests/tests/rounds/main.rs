@@ -12,7 +12,7 @@ mod writer;
 use std::time::Duration;
 
 use dev::postgres::Server;
-use rustix::process::Signal;
+use nix::sys::signal::Signal;
 use tests::pgbouncer::LOGIN_RETRY;
 use tests::postgres::{Database, new_server};
 use tests::{App, Function, PgBouncer, Proxy};
@@ -155,12 +155,12 @@ async fn freeze_and_forget(app: &App, proxy: &Proxy) {
         app.environment(Function::GetQuote).await,
     ];
     for environment in environments {
-        environment.signal(Signal::STOP);
+        environment.signal(Signal::SIGSTOP);
     }
     proxy.swallow();
     sleep(Duration::from_millis(20)).await;
     for environment in environments {
-        environment.signal(Signal::CONT);
+        environment.signal(Signal::SIGCONT);
     }
 }
 

@@ -34,12 +34,12 @@ enum Front {
 impl Site {
     /// Starts it.
     pub(crate) async fn start(shape: Shape, token_ttl_secs: u64) -> Self {
-        let postgres = Server::throwaway().await.unwrap();
+        let postgres = Server::start_temporary(None).await.unwrap();
         Database::of(&postgres).migrate().await;
         let (listener, port) = listen().await;
         let addresses = shape.addresses(port);
         let config = Config {
-            dir: postgres.home().join("clerk"),
+            dir: postgres.folder().join("clerk"),
             publishable_key: addresses.publishable_key.clone(),
             frontend_api: addresses.frontend_api.clone(),
             accounts: addresses.accounts.clone(),
@@ -55,7 +55,7 @@ impl Site {
         let (front, resolver_rules) = match shape {
             Shape::Watch => {
                 drop(listener);
-                let watch = watch::start(&app, &config, port, postgres.home()).await;
+                let watch = watch::start(&app, &config, port, postgres.folder()).await;
                 (Front::Watch(watch), localhost_rules())
             }
             Shape::Proxy => {

@@ -39,7 +39,7 @@ async fn count(server: &Server) -> i64 {
 }
 
 async fn with_one_row() -> Server {
-    let server = Server::throwaway().await.unwrap();
+    let server = Server::start_temporary(None).await.unwrap();
     let client = connect(&server).await.unwrap();
     let sql = "CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)";
     client.batch_execute(sql).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_pid_file_with_the_number_of_a_living_process_is_no_obstacle() {
         .arg("60")
         .spawn()
         .unwrap();
-    let file = server.data_dir().join("postmaster.pid");
+    let file = server.cluster.pid_file();
     let text = fs::read_to_string(&file).unwrap();
     let rest = text.split_once('\n').unwrap().1;
     fs::write(&file, format!("{}\n{rest}", stranger.id())).unwrap();
@@ -93,8 +93,7 @@ async fn a_live_server_on_the_same_data_is_ended_first() {
             .await
             .unwrap(),
         major: None,
-        home: first.home().to_owned(),
-        port: None,
+        folder: first.folder().to_owned(),
         durable: false,
         run_id: first.cluster.run_id.clone(),
     };
@@ -106,7 +105,7 @@ async fn a_live_server_on_the_same_data_is_ended_first() {
 
 #[tokio::test]
 async fn only_tls_with_the_right_authority_and_the_password_get_in() {
-    let mut server = Server::throwaway().await.unwrap();
+    let mut server = Server::start_temporary(None).await.unwrap();
     connect(&server).await.unwrap();
 
     let strangers = TlsConnector::builder().build().unwrap();
@@ -134,17 +133,17 @@ async fn only_tls_with_the_right_authority_and_the_password_get_in() {
 
 #[tokio::test]
 async fn a_stopped_server_leaves_nothing() {
-    let server = Server::throwaway().await.unwrap();
-    let home = server.home().to_owned();
-    assert!(home.exists());
+    let server = Server::start_temporary(None).await.unwrap();
+    let folder = server.folder().to_owned();
+    assert!(folder.exists());
     server.stop().await.unwrap();
-    assert!(!home.exists());
+    assert!(!folder.exists());
 }
 
 #[test]
 fn a_path_with_anything_in_it_fits_in_a_url() {
     assert_eq!(
-        percent_encode(Path::new("/a b/ü?&=%/ca.pem")),
+        escape(Path::new("/a b/ü?&=%/ca.pem")),
         "/a%20b/%C3%BC%3F%26%3D%25/ca.pem"
     );
 }
