@@ -1,8 +1,7 @@
 //! Certificates for servers on this machine.
 //!
-//! An authority lives as long as the program that made it: its key is never
-//! written down, so nobody can sign anything with it later, and nothing has to
-//! be renewed because every start makes a new one.
+//! Every start makes a new authority whose key is never written to a file: it
+//! cannot sign anything later, and no certificate has to be renewed.
 
 use std::net::IpAddr;
 
@@ -34,21 +33,22 @@ pub struct Authority {
 
 /// A certificate and its key, both as PEM.
 pub struct Identity {
-    /// The certificate.
+    /// What the server shows its clients.
     pub certificate: Vec<u8>,
-    /// The private key (PKCS#8).
+    /// The private key, as PKCS#8.
     pub key: Vec<u8>,
 }
 
 impl Authority {
-    /// Makes a new authority.
+    /// Makes a new authority with a key of its own.
     ///
     /// # Errors
     /// If OpenSSL fails.
     pub fn new() -> Result<Self, ErrorStack> {
-        let key = new_key()?;
+        let key = generate_key()?;
         let name = common_name("quotes: authority of one local server")?;
-        let mut builder = builder(&name, &name, &key)?;
+        let end = Asn1Time::days_from_now(CERTIFICATE_AGE)?;
+        let mut builder = start_certificate(&name, &name, &key, &end)?;
         builder.append_extension(BasicConstraints::new().critical().ca().pathlen(0).build()?)?;
         builder.append_extension(KeyUsage::new().critical().key_cert_sign().build()?)?;
         let identifier = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
@@ -81,11 +81,10 @@ impl Authority {
     /// # Errors
     /// If OpenSSL fails.
     pub fn issue_until(&self, names: &[&str], end: &Asn1TimeRef) -> Result<Identity, ErrorStack> {
-        let key = new_key()?;
+        let key = generate_key()?;
         let subject = common_name(names.first().copied().unwrap_or("localhost"))?;
-        let mut builder = builder(&subject, self.certificate.subject_name(), &key)?;
-        builder.set_not_before(&*Asn1Time::from_unix(0)?)?;
-        builder.set_not_after(end)?;
+        let issuer = self.certificate.subject_name();
+        let mut builder = start_certificate(&subject, issuer, &key, end)?;
         let mut alternatives = SubjectAlternativeName::new();
         for name in names {
             match name.parse::<IpAddr>() {
@@ -113,7 +112,7 @@ impl Authority {
     }
 }
 
-fn new_key() -> Result<PKey<Private>, ErrorStack> {
+fn generate_key() -> Result<PKey<Private>, ErrorStack> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
     PKey::from_ec_key(EcKey::generate(&group)?)
 }
@@ -124,11 +123,12 @@ fn common_name(text: &str) -> Result<X509Name, ErrorStack> {
     Ok(name.build())
 }
 
-/// What both kinds of certificate have in common.
-fn builder(
+/// What the certificates of authorities and servers have in common.
+fn start_certificate(
     subject: &X509NameRef,
     issuer: &X509NameRef,
     key: &PKey<Private>,
+    end: &Asn1TimeRef,
 ) -> Result<X509Builder, ErrorStack> {
     let mut serial = BigNum::new()?;
     serial.rand(127, MsbOption::ONE, false)?;
@@ -139,10 +139,9 @@ fn builder(
     builder.set_subject_name(subject)?;
     builder.set_issuer_name(issuer)?;
     builder.set_pubkey(key)?;
-    let not_before = Asn1Time::days_from_now(0)?;
-    builder.set_not_before(&not_before)?;
-    let not_after = Asn1Time::days_from_now(CERTIFICATE_AGE)?;
-    builder.set_not_after(&not_after)?;
+    let begin = Asn1Time::from_unix(0)?;
+    builder.set_not_before(&begin)?;
+    builder.set_not_after(end)?;
     Ok(builder)
 }
 

@@ -13,7 +13,7 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Starts the local Postgres and says where its data is, if not in the clone.
+/// Starts the local Postgres; prints where its data is if not in the clone.
 ///
 /// # Errors
 /// If it does not start.
@@ -41,8 +41,8 @@ pub(crate) async fn start(
     Ok(server)
 }
 
-/// Applies the migrations to the local database. A real one is not touched:
-/// only what is missing is said.
+/// Applies the migrations to the local database. A real one is not changed:
+/// what is missing is printed.
 ///
 /// # Errors
 /// If a migration of the local database fails.

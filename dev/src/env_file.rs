@@ -27,7 +27,7 @@ fn parse(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let Some((name, value)) = setting(line) else {
+        let Some((name, value)) = parse_line(line) else {
             bail!(
                 ".env, line {}: not NAME=value (a PEM is one line in double quotes, with \\n)",
                 index + 1
@@ -40,7 +40,7 @@ fn parse(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(variables)
 }
 
-fn setting(line: &str) -> Option<(&str, String)> {
+fn parse_line(line: &str) -> Option<(&str, String)> {
     let line = line.strip_prefix("export ").unwrap_or(line);
     let (name, value) = line.split_once('=')?;
     let name = name.trim();
@@ -49,23 +49,23 @@ fn setting(line: &str) -> Option<(&str, String)> {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     is_name.then_some(())?;
-    Some((name, unquoted(value.trim())?))
+    Some((name, unquote(value.trim())?))
 }
 
-fn unquoted(value: &str) -> Option<String> {
+fn unquote(value: &str) -> Option<String> {
     if let Some(rest) = value.strip_prefix('\'') {
         let (inside, after) = rest.split_once('\'')?;
         return is_comment(after).then(|| inside.to_owned());
     }
     if let Some(rest) = value.strip_prefix('"') {
-        return double_quoted(rest);
+        return unquote_double(rest);
     }
     let comment = value.find(" #").unwrap_or(value.len());
     Some(value[..comment].trim_end().to_owned())
 }
 
 /// The value up to the closing quote.
-fn double_quoted(text: &str) -> Option<String> {
+fn unquote_double(text: &str) -> Option<String> {
     let mut value = String::new();
     let mut characters = text.chars();
     while let Some(character) = characters.next() {

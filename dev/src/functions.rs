@@ -34,7 +34,34 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time between two requests to a function that does not answer yet.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Builds the functions, with cargo's own progress in view.
+/// Returns the command that builds the functions in the clone at `root`, with
+/// or without the stand-in for Clerk.
+pub fn build_command(root: &Path, with_clerk: bool) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.arg("build").current_dir(root).stdin(Stdio::null());
+    // By binary, not by package: so does cargo-lambda, and packages would be
+    // built with other features and then once more.
+    let functions = FUNCTION_PROBES.iter().map(|(function, ..)| *function);
+    for function in functions.chain(with_clerk.then_some(CLERK_FUNCTION)) {
+        cargo.args(["--bin", function]);
+    }
+    cargo
+}
+
+/// Returns the command `cargo lambda watch`: it starts each function at its
+/// first request, and again when a source file changes.
+pub fn watch_command(cargo_lambda: &Path, root: &Path, port: u16) -> Command {
+    let mut watch = Command::new(cargo_lambda);
+    watch
+        .args(["lambda", "watch", "--disable-cors"])
+        .args(["--invoke-address", "127.0.0.1", "--invoke-port"])
+        .arg(port.to_string())
+        .current_dir(root)
+        .stdin(Stdio::null());
+    watch
+}
+
+/// Builds the functions; cargo prints its own progress.
 ///
 /// # Errors
 /// If they do not compile.
@@ -43,23 +70,13 @@ pub(crate) async fn build(
     settings: &Settings,
     run_id: &RunId,
 ) -> anyhow::Result<()> {
-    let mut cargo = Command::new("cargo");
-    cargo.arg("build").current_dir(workspace.root());
-    // By binary, not by package: so does cargo-lambda, and packages would be
-    // built with other features and then once more.
-    for (function, ..) in FUNCTION_PROBES {
-        cargo.args(["--bin", function]);
-    }
-    if settings.local_clerk {
-        cargo.args(["--bin", CLERK_FUNCTION]);
-    }
+    let mut cargo = build_command(workspace.root(), settings.local_clerk);
     settings.apply_to(&mut cargo);
     run_id.kill_at_end(&mut cargo);
-    child::run(cargo.stdin(Stdio::null())).await
+    child::run(&mut cargo).await
 }
 
-/// Starts `cargo lambda watch`: it starts each function when it is first
-/// asked, and again when a source file changes.
+/// Starts `cargo lambda watch`.
 ///
 /// # Errors
 /// If it cannot be started.
@@ -70,49 +87,39 @@ pub(crate) fn watch(
     settings: &Settings,
     run_id: &RunId,
 ) -> anyhow::Result<Child> {
-    let mut command = Command::new(cargo_lambda);
-    command
-        .args(["lambda", "watch", "--disable-cors"])
-        .args(["--invoke-address", "127.0.0.1", "--invoke-port"])
-        .arg(port.to_string())
-        .current_dir(workspace.root())
-        .stdin(Stdio::null());
-    settings.apply_to(&mut command);
-    run_id.kill_at_end(&mut command);
-    command.spawn().context("cannot start cargo-lambda")
+    let mut watch = watch_command(cargo_lambda, workspace.root(), port);
+    settings.apply_to(&mut watch);
+    run_id.kill_at_end(&mut watch);
+    watch.spawn().context("cannot start cargo-lambda")
 }
 
 /// Waits until each of the four functions has answered.
 ///
-/// They are asked one after the other: cargo starts them one by one anyway.
+/// The requests go out one after the other: cargo starts the functions one by
+/// one anyway.
 ///
 /// # Errors
-/// If one of them does not.
-pub(crate) async fn answer(port: u16) -> anyhow::Result<()> {
+/// If a function does not answer in time.
+pub(crate) async fn wait_until_ready(port: u16) -> anyhow::Result<()> {
     let client = Client::builder()
         .no_proxy()
         .redirect(redirect::Policy::none())
         .timeout(PROBE_TIMEOUT)
         .build()?;
     for (function, method, path) in FUNCTION_PROBES {
-        let address = format!("{}{path}", origin(port));
-        one_answers(&client, function, method, &address).await?;
+        let url = format!("{}{path}", origin(port));
+        probe(&client, function, method, &url).await?;
         console::print(format_args!("{function} answers"));
     }
     Ok(())
 }
 
-async fn one_answers(
-    client: &Client,
-    function: &str,
-    method: Method,
-    address: &str,
-) -> anyhow::Result<()> {
+async fn probe(client: &Client, function: &str, method: Method, url: &str) -> anyhow::Result<()> {
     let deadline = Instant::now() + FUNCTION_START_TIMEOUT;
     loop {
-        let problem = match client.request(method.clone(), address).send().await {
-            // The functions send this header with everything, cargo-lambda
-            // itself with nothing.
+        let problem = match client.request(method.clone(), url).send().await {
+            // The functions send this header with every response, cargo-lambda
+            // itself with none.
             Ok(response) if response.headers().contains_key(X_CONTENT_TYPE_OPTIONS) => {
                 return Ok(());
             }

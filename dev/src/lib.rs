@@ -1,8 +1,8 @@
-//! What a developer's machine needs to run the functions: real tools, a real
+//! Runs the functions on a developer's machine: with cargo-lambda, a real
 //! Postgres, and a stand-in for Clerk. Never deployed.
 //!
 //! - [`up()`]: `make dev`, with `lock` (one for each clone), `settings` (from
-//!   `env_file` and `local_clerk`), `database`, `functions` (`cargo lambda
+//!   `env_file` and `local_clerk`), `database`, [`functions`] (`cargo lambda
 //!   watch`) and `shutdown` (signals)
 //! - [`token()`]: `make token`
 //! - [`migrate()`]: `make migrate`
@@ -10,6 +10,8 @@
 //! - [`tools`]: cargo-lambda and npm's packages, fetched into `.dev/`
 //! - [`guard`]: ends what was started, however the program ends
 //! - [`certificates`], [`ports`]: for servers on this machine
+//! - `workspace`: the clone of the project; `child`, `console` and `files` are
+//!   what all of these use
 
 pub mod certificates;
 mod child;
@@ -17,7 +19,7 @@ mod console;
 mod database;
 mod env_file;
 mod files;
-mod functions;
+pub mod functions;
 pub mod guard;
 mod local_clerk;
 mod lock;

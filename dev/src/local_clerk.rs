@@ -16,7 +16,7 @@ pub(crate) struct LocalClerk {
 }
 
 impl LocalClerk {
-    /// Nothing is made yet.
+    /// Describes the instance; files are made by [`LocalClerk::variables`].
     pub(crate) fn new(workspace: &Workspace, port: u16) -> Self {
         let origin = origin(port);
         let address = format!("{origin}/__clerk");
@@ -33,7 +33,7 @@ impl LocalClerk {
         }
     }
 
-    /// What the functions and the stand-in itself are told.
+    /// The environment variables of the functions and of the stand-in itself.
     ///
     /// # Errors
     /// If the key cannot be read or made.
@@ -64,13 +64,13 @@ impl LocalClerk {
     }
 }
 
-/// Where browsers find the application.
+/// The origin of the application, as browsers see it.
 pub(crate) fn origin(port: u16) -> String {
     format!("http://localhost:{port}")
 }
 
-/// The host of the instance, which gives its cookies their names: all ports of
-/// localhost share their cookies, so no two instances may have the same.
+/// The host of the instance. The names of its cookies are made of it, and all
+/// ports of localhost share their cookies: each instance needs a host of its own.
 fn host(clone: &Path, port: u16) -> String {
     let mut text = clone.as_os_str().as_encoded_bytes().to_vec();
     text.extend_from_slice(format!(":{port}").as_bytes());

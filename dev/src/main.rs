@@ -41,7 +41,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        // Exit at once: nothing of ours is left that would need an end.
+        // At once: nothing is left that would have to be ended.
         Command::Up { parent } => dev::up(parent).await.map(|status| exit(status.into())),
         Command::Token => dev::token().and_then(print),
         Command::Migrate => dev::migrate(),

@@ -4,13 +4,13 @@ use std::{env, os::unix::process::CommandExt, process::Command};
 
 use crate::{env_file, workspace::Workspace};
 
-/// The settings that name a database.
+/// The variables that name a database.
 const DATABASE_VARIABLES: [&str; 3] = ["DATABASE_URL", "MIGRATION_DATABASE_URL", "PGSSLROOTCERT"];
 
 /// Becomes the program that migrates; returns only if it cannot be started.
 ///
-/// A database that the caller names is meant, whatever `.env` says: settings
-/// of the two are never mixed.
+/// If the caller's environment names a database, `.env` is not read: settings of
+/// the two are never mixed.
 ///
 /// # Errors
 /// A malformed `.env`, or no cargo.

@@ -1,4 +1,4 @@
-//! What the functions are told: which parts are local and which real.
+//! The environment variables of the functions: which parts are local, which real.
 
 use std::{collections::BTreeMap, env, ffi::OsStr, process::Command};
 
@@ -25,12 +25,12 @@ impl Settings {
     /// # Errors
     /// A malformed `.env`, or one with half of Clerk's settings.
     pub(crate) fn read(workspace: &Workspace, port: u16) -> anyhow::Result<Self> {
-        Self::of(env_file::read(&workspace.root().join(".env"))?, port)
+        Self::from_variables(env_file::read(&workspace.root().join(".env"))?, port)
     }
 
-    fn of(mut variables: BTreeMap<String, String>, port: u16) -> anyhow::Result<Self> {
+    fn from_variables(mut variables: BTreeMap<String, String>, port: u16) -> anyhow::Result<Self> {
         let local_clerk = !variables.contains_key("CLERK_PUBLISHABLE_KEY");
-        if local_clerk && let Some(name) = variables.keys().find(|name| is_clerks(name)) {
+        if local_clerk && let Some(name) = variables.keys().find(|name| configures_clerk(name)) {
             bail!(".env has {name} but no CLERK_PUBLISHABLE_KEY: set that too, or neither");
         }
         let local_database = !variables.contains_key("DATABASE_URL");
@@ -67,16 +67,16 @@ impl Settings {
         self.variables.insert("DATABASE_URL".to_owned(), url);
     }
 
-    /// A setting, if it is there.
+    /// The value of a variable, if it is set.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// Gives `command` these settings, and none of the caller's own: what the
+    /// Gives `command` these settings and none of the caller's: what the
     /// functions do depends on the clone only.
     pub(crate) fn apply_to(&self, command: &mut Command) {
         for (name, _value) in env::vars_os() {
-            if is_ours(&name) {
+            if configures_functions(&name) {
                 command.env_remove(name);
             }
         }
@@ -85,9 +85,9 @@ impl Settings {
 }
 
 /// Whether a variable of the caller would change what the functions do.
-fn is_ours(name: &OsStr) -> bool {
+fn configures_functions(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    is_clerks(&name)
+    configures_clerk(&name)
         || ["AWS_LAMBDA_", "CARGO_LAMBDA_", "CARGO_PKG_"]
             .iter()
             .any(|prefix| name.starts_with(prefix))
@@ -100,7 +100,7 @@ fn is_ours(name: &OsStr) -> bool {
         .contains(&&*name)
 }
 
-fn is_clerks(name: &str) -> bool {
+fn configures_clerk(name: &str) -> bool {
     name.starts_with("CLERK_")
 }
 
@@ -108,34 +108,35 @@ fn is_clerks(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn of(variables: &[(&str, &str)]) -> anyhow::Result<Settings> {
+    fn settings_from(variables: &[(&str, &str)]) -> anyhow::Result<Settings> {
         let variables = variables
             .iter()
             .map(|(name, value)| ((*name).into(), (*value).into()));
-        Settings::of(variables.collect(), 9000)
+        Settings::from_variables(variables.collect(), 9000)
     }
 
     #[test]
     fn without_a_file_everything_is_local() {
-        let settings = of(&[]).unwrap();
+        let settings = settings_from(&[]).unwrap();
         assert!(settings.local_clerk && settings.local_database);
         assert_eq!(settings.get("PUBLIC_ORIGIN"), Some("http://localhost:9000"));
     }
 
     #[test]
     fn each_part_is_replaced_by_itself() {
-        let database = of(&[("DATABASE_URL", "x"), ("PGSSLROOTCERT", "y")]).unwrap();
+        let database = settings_from(&[("DATABASE_URL", "x"), ("PGSSLROOTCERT", "y")]).unwrap();
         assert!(database.local_clerk && !database.local_database);
         assert_eq!(database.get("PGSSLROOTCERT"), Some("y"));
 
-        let clerk = of(&[("CLERK_PUBLISHABLE_KEY", "x"), ("PGSSLROOTCERT", "y")]).unwrap();
+        let clerk =
+            settings_from(&[("CLERK_PUBLISHABLE_KEY", "x"), ("PGSSLROOTCERT", "y")]).unwrap();
         assert!(!clerk.local_clerk && clerk.local_database);
         assert_eq!(clerk.get("PGSSLROOTCERT"), None);
     }
 
     #[test]
     fn half_of_clerks_settings_are_refused() {
-        let error = of(&[("CLERK_JWT_KEY", "secret")])
+        let error = settings_from(&[("CLERK_JWT_KEY", "secret")])
             .err()
             .unwrap()
             .to_string();
@@ -148,8 +149,8 @@ mod tests {
     #[test]
     fn the_callers_own_variables_do_not_get_through() {
         for name in ["DATABASE_URL", "CLERK_ISSUER", "CARGO_LAMBDA_INVOKE_PORT"] {
-            assert!(is_ours(OsStr::new(name)), "{name}");
+            assert!(configures_functions(OsStr::new(name)), "{name}");
         }
-        assert!(!is_ours(OsStr::new("PATH")));
+        assert!(!configures_functions(OsStr::new("PATH")));
     }
 }

@@ -43,7 +43,7 @@ fn parse_ttl(value: Option<&str>) -> anyhow::Result<u64> {
     }
 }
 
-/// A variable of the caller; an empty one counts as none.
+/// An environment variable of the caller; an empty one counts as unset.
 fn read_variable(name: &str) -> Option<String> {
     let value = env::var_os(name)?.to_string_lossy().into_owned();
     (!value.is_empty()).then_some(value)

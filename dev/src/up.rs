@@ -55,7 +55,7 @@ pub async fn up(parent: Option<i32>) -> anyhow::Result<u8> {
         Err(error) = run(&workspace, port, settings, &run_id) => Err(error),
         status = shutdown.wait() => Ok(status),
     };
-    // With a guard of its own, in case somebody has killed ours.
+    // With another guard, in case the first one was killed.
     guard::end_leftovers(&run_id).await?;
     guard.end().await?;
     result
@@ -95,7 +95,7 @@ async fn run(
     functions::build(workspace, &settings, run_id).await?;
     let mut watch = functions::watch(&cargo_lambda, workspace, port, &settings, run_id)?;
     tokio::select! {
-        answered = functions::answer(port) => answered?,
+        ready = functions::wait_until_ready(port) => ready?,
         Err(error) = wait_for_failure(&mut watch, &mut server) => return Err(error),
     }
     announce(port, &settings);

@@ -1,39 +1,33 @@
 //! The functions under `cargo lambda watch`, as `make dev` runs them.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use clerk_stand_in::Config;
+use dev::functions::{build_command, watch_command};
 use dev::guard::RunId;
 use dev::tools;
-use tests::{App, Function};
+use tests::App;
 
-/// The stand-in for Clerk is a function as well.
-const STAND_IN: &str = "clerk-stand-in";
-
-/// `cargo lambda watch`. It ends when this is dropped; what it has started,
-/// by the guard of `home`.
+/// `cargo lambda watch`. It ends when this is dropped; the processes that it has
+/// started are ended by the guard of the server's folder.
 pub(crate) struct Watch(Child);
 
-/// Starts it on a port. It answers once it has started a function.
-pub(crate) async fn start(app: &App, stand_in: &Config, port: u16, home: &Path) -> Watch {
+/// Starts it on a port. It starts a function at its first request.
+pub(crate) async fn start(app: &App, stand_in: &Config, port: u16, folder: &Path) -> Watch {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    build(&root);
+    let built = build_command(&root, true).arg("--quiet").status().unwrap();
+    assert!(built.success(), "the functions cannot be built");
     let cargo_lambda = tools::fetch_cargo_lambda(None).await.unwrap();
-    let mut watch = Command::new(cargo_lambda);
+    let mut watch = watch_command(&cargo_lambda, &root, port);
     watch
-        .args(["lambda", "watch", "--disable-cors"])
-        .args(["--invoke-address", "127.0.0.1", "--invoke-port"])
-        .arg(port.to_string())
         .envs(app.variables())
         .env("CLERK_STAND_IN_DIR", &stand_in.dir)
         .env("CLERK_STAND_IN_NODE_MODULES", &stand_in.node_modules)
-        .current_dir(root)
-        .stdin(Stdio::null())
-        // Standard output is for the test that started us.
+        // Standard output is for the test that started this program.
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    RunId::new(home).kill_at_end(&mut watch);
+    RunId::new(folder).kill_at_end(&mut watch);
     Watch(watch.spawn().unwrap())
 }
 
@@ -42,17 +36,4 @@ impl Drop for Watch {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
-}
-
-/// Builds what it will run, in the way in which it does that itself.
-fn build(root: &Path) {
-    let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--quiet"]).current_dir(root);
-    for function in Function::ALL.map(Function::name).iter().chain(&[STAND_IN]) {
-        cargo.args(["--bin", function]);
-    }
-    assert!(
-        cargo.status().unwrap().success(),
-        "the functions cannot be built"
-    );
 }
