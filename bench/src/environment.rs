@@ -55,10 +55,7 @@ impl Environment {
         command.args(arguments).env_clear();
         world.run_id.kill_at_end(&mut command);
         command
-            .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
-            .env("AWS_LAMBDA_FUNCTION_NAME", program.name)
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .envs(api.variables(program.name))
             .envs(&program.variables)
             .current_dir("/")
             .stdin(Stdio::null())
@@ -85,12 +82,12 @@ impl Environment {
     /// If the invocation fails.
     pub(crate) async fn call(&self, event: &Value) -> anyhow::Result<(Value, Duration)> {
         let event = event.clone();
-        self.api.idle().await;
+        self.api.wait_until_idle().await;
         let begin = Instant::now();
         let outcome = self.api.invoke(event).await;
         let took = begin.elapsed();
         match outcome {
-            Outcome::Answer(answer) => Ok((answer, took)),
+            Outcome::Response(answer) => Ok((answer, took)),
             Outcome::Error(error) => bail!("{} failed: {error}", self.name),
         }
     }
@@ -112,7 +109,7 @@ impl Environment {
     /// # Errors
     /// If the process is gone.
     pub(crate) async fn cpu(&self) -> anyhow::Result<Duration> {
-        self.api.idle().await;
+        self.api.wait_until_idle().await;
         tokio::time::sleep(SETTLE).await;
         let clock = clock_getcpuclockid(self.pid()?)?;
         Ok(clock_gettime(clock)?.into())
@@ -166,7 +163,10 @@ async fn wait_for_init(
 ) -> anyhow::Result<()> {
     let deadline = Instant::now() + INIT;
     loop {
-        if tokio::time::timeout(PAUSE, api.initialized()).await.is_ok() {
+        if tokio::time::timeout(PAUSE, api.wait_until_initialized())
+            .await
+            .is_ok()
+        {
             return Ok(());
         }
         let ended = child.try_wait()?;

@@ -24,7 +24,7 @@ pub(crate) async fn describe(world: &World) -> anyhow::Result<Machine> {
     let processor = field("/proc/cpuinfo", "model name");
     let memory = field("/proc/meminfo", "MemTotal").replace(" kB", "");
     let gigabytes = memory.parse::<f64>().unwrap_or(f64::NAN) / 1e6;
-    let postgres = world.database().client().await;
+    let postgres = world.database().connect().await;
     let postgres: String = postgres.query_one("SHOW server_version", &[]).await?.get(0);
     let facts = vec![
         ("processor", format!("{processor}, {cores} cores")),

@@ -7,7 +7,7 @@ use dev::guard::{Guard, RunId};
 use dev::postgres::Server;
 use serde_json::Value;
 use tempfile::TempDir;
-use tests::event::{DOMAIN, Sender};
+use tests::event::{API_DOMAIN, Sender};
 use tests::postgres::Database;
 use tests::{Event, Instance, User, Variables, unique};
 use tokio_postgres::Client;
@@ -46,7 +46,7 @@ impl World {
         let database = Database::of(&server);
         database.migrate().await;
         let instance = Instance::production();
-        let client = database.client().await;
+        let client = database.connect().await;
         Ok(Self {
             reader: new_user(instance, &client, Some(QUOTE)).await?,
             writer: new_user(instance, &client, Some(QUOTE)).await?,
@@ -69,7 +69,7 @@ impl World {
 
     /// A new user with this quote.
     pub(crate) async fn user_with(&self, quote: &str) -> anyhow::Result<User> {
-        let client = self.database.client().await;
+        let client = self.database.connect().await;
         new_user(self.instance, &client, Some(quote)).await
     }
 
@@ -138,7 +138,7 @@ pub(crate) fn payload(event: Event) -> Value {
         ("accept-encoding", "gzip, deflate, br, zstd"),
         ("accept-language", "en-GB,en;q=0.9"),
         ("content-length", "0"),
-        ("host", DOMAIN),
+        ("host", API_DOMAIN),
         (
             "user-agent",
             "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",

@@ -3,18 +3,18 @@
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::answer::Answer;
 use crate::clerk::{Instance, User};
 use crate::environment::{Environment, Variables};
 use crate::event::{Event, Sender};
 use crate::function::Function;
 use crate::postgres::Database;
+use crate::response::Response;
 use crate::runtime_api::Outcome;
 
 /// The application: an execution environment for each function, started when
 /// its first request comes.
 pub struct App {
-    /// Whose users it has.
+    /// The Clerk instance with its users.
     pub instance: &'static Instance,
     variables: Variables,
     sender: Sender,
@@ -28,13 +28,12 @@ impl App {
     }
 
     /// As it is deployed, on this database.
-    #[must_use]
     pub fn deployed_on(database: &Database) -> Self {
         Self::new(Instance::production(), database, Sender::ApiGateway)
     }
 
     /// As a developer runs it: a development instance, `cargo lambda watch`.
-    pub async fn at_home() -> Self {
+    pub async fn local() -> Self {
         let database = Database::shared().await;
         let app = Self::new(Instance::development(), &database, Sender::CargoLambdaWatch);
         let stand_in = format!("{}/__clerk", app.instance.origin);
@@ -42,9 +41,9 @@ impl App {
             .with("CLERK_PROXY_URL", &stand_in)
     }
 
-    /// In both ways.
+    /// As it is deployed, and as a developer runs it.
     pub async fn both() -> [Self; 2] {
-        [Self::deployed().await, Self::at_home().await]
+        [Self::deployed().await, Self::local().await]
     }
 
     fn new(instance: &'static Instance, database: &Database, sender: Sender) -> Self {
@@ -54,34 +53,29 @@ impl App {
             sender,
             environments: Default::default(),
         };
-        // Both, as the template sets them: without the second the system's
-        // bundle is loaded at each start and then not used.
+        // The template sets both: without the second the system's bundle is
+        // loaded at each start and then not used.
         app.with("DATABASE_URL", &database.url)
             .with("SSL_CERT_FILE", &database.ca.to_string_lossy())
     }
 
-    /// With this environment variable.
-    #[must_use]
+    /// Sets an environment variable.
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
         self.variables.insert(name, value.to_owned());
         self
     }
 
-    /// Without this environment variable.
-    #[must_use]
+    /// Removes an environment variable.
     pub fn without(mut self, name: &str) -> Self {
         self.variables.remove(name);
         self
     }
 
-    /// The environment variables.
-    #[must_use]
     pub fn variables(&self) -> &Variables {
         &self.variables
     }
 
-    /// Somebody new who is signed in.
-    #[must_use]
+    /// A new user who is signed in.
     pub fn user(&self) -> User {
         self.instance.user()
     }
@@ -93,42 +87,34 @@ impl App {
             .await
     }
 
-    /// Sends a request to the function that its route leads to.
-    ///
-    /// # Panics
-    /// When there is no answer: the client would see an error of the gateway.
-    pub async fn send(&self, event: Event) -> Answer {
-        let function = Function::at(event.method(), event.path());
+    /// Sends a request to the function of its route.
+    pub async fn send(&self, event: Event) -> Response {
+        let function = Function::route(event.method(), event.path());
         let payload = event.payload(self.sender);
         let confidential = event.confidential();
         self.invoke(function, payload, &confidential).await
     }
 
-    /// Hands any event to a function.
-    ///
-    /// # Panics
-    /// As [`App::send`].
+    /// Invokes a function with any event.
     pub async fn invoke(
         &self,
         function: Function,
         payload: Value,
         confidential: &[String],
-    ) -> Answer {
+    ) -> Response {
         let environment = self.environment(function).await;
         match environment.invoke(payload, confidential).await {
-            Outcome::Answer(answer) => Answer::read(&answer),
+            Outcome::Response(response) => Response::read(&response),
             Outcome::Error(error) => panic!("{} failed: {error}", function.name()),
         }
     }
 
-    /// An event for [`App::invoke`], to be made odd.
-    #[must_use]
+    /// An event for [`App::invoke`], to be changed before.
     pub fn payload(&self, event: &Event) -> Value {
         event.payload(self.sender)
     }
 
-    /// What the functions have printed so far.
-    #[must_use]
+    /// What the functions have printed.
     pub fn log(&self) -> String {
         let running = self.environments.iter().filter_map(OnceCell::get);
         running.map(Environment::log).collect()

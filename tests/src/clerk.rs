@@ -8,10 +8,10 @@ use clerk_stand_in::{Config, StandIn};
 use serde_json::{Value, json};
 
 use crate::environment::Variables;
-use crate::unique;
+use crate::random::unique;
 
-/// Seconds that a user's token lives: longer than any test.
-const TOKEN_TTL_SECS: u64 = 600;
+/// How long a user's token is valid, in seconds: longer than any test takes.
+const TEST_TOKEN_AGE: u64 = 600;
 
 /// A Clerk instance and the application that it belongs to.
 pub struct Instance {
@@ -23,10 +23,9 @@ pub struct Instance {
     pub host: &'static str,
 }
 
-/// Somebody new who is signed in.
+/// A user who is signed in.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// The user id.
     pub id: String,
     /// A session token.
     pub token: String,
@@ -34,40 +33,37 @@ pub struct User {
 
 impl Instance {
     /// A production instance with an application on https.
-    #[must_use]
     pub fn production() -> &'static Self {
-        static INSTANCE: LazyLock<Instance> = LazyLock::new(|| {
+        static PRODUCTION_INSTANCE: LazyLock<Instance> = LazyLock::new(|| {
             Instance::new("clerk.example.com", true, "https://quotes.example.com")
         });
-        &INSTANCE
+        &PRODUCTION_INSTANCE
     }
 
     /// A development instance with an application on localhost.
-    #[must_use]
     pub fn development() -> &'static Self {
-        static INSTANCE: LazyLock<Instance> = LazyLock::new(|| {
+        static DEVELOPMENT_INSTANCE: LazyLock<Instance> = LazyLock::new(|| {
             Instance::new(
                 "happy-hippo-1.clerk.accounts.dev",
                 false,
                 "http://localhost:9000",
             )
         });
-        &INSTANCE
+        &DEVELOPMENT_INSTANCE
     }
 
     /// Another instance with the same names as [`Instance::production`]: only
     /// its key is different.
-    #[must_use]
     pub fn impostor() -> &'static Self {
-        static INSTANCE: LazyLock<Instance> = LazyLock::new(|| {
+        static IMPOSTOR_INSTANCE: LazyLock<Instance> = LazyLock::new(|| {
             Instance::new("clerk.example.com", true, "https://quotes.example.com")
         });
-        &INSTANCE
+        &IMPOSTOR_INSTANCE
     }
 
     fn new(host: &'static str, production: bool, origin: &'static str) -> Self {
         let publishable_key = publishable_key(host, production);
-        // The key stays in memory; nothing is signed in through it.
+        // Kept only until the key is read: nobody signs in through this stand-in.
         let folder = tempfile::tempdir().unwrap();
         let stand_in = StandIn::open(Config {
             dir: folder.path().to_owned(),
@@ -76,7 +72,7 @@ impl Instance {
             accounts: format!("https://{}", host.replacen("clerk.", "accounts.", 1)),
             app_origin: origin.to_owned(),
             node_modules: folder.path().to_owned(),
-            token_ttl_secs: TOKEN_TTL_SECS,
+            token_ttl_secs: TEST_TOKEN_AGE,
         })
         .unwrap();
         Self {
@@ -88,7 +84,6 @@ impl Instance {
     }
 
     /// The environment variables of the application.
-    #[must_use]
     pub fn variables(&self) -> Variables {
         Variables::from([
             ("CLERK_PUBLISHABLE_KEY", self.publishable_key.clone()),
@@ -97,29 +92,25 @@ impl Instance {
         ])
     }
 
-    /// Somebody new.
-    #[must_use]
+    /// A new user who is signed in.
     pub fn user(&self) -> User {
         let id = format!("user_{}", unique());
-        let token = self.stand_in.token(&id, TOKEN_TTL_SECS).unwrap();
+        let token = self.stand_in.token(&id, TEST_TOKEN_AGE).unwrap();
         User { id, token }
     }
 
-    /// A session token of this user whose claims are these in place of its own.
-    /// `null` removes one.
-    #[must_use]
+    /// A session token of this user in which these claims replace the usual
+    /// ones; `null` removes a claim.
     pub fn token_with(&self, user: &User, claims: &Value) -> String {
         self.token_of(user, &json!({}), claims)
     }
 
     /// As [`Instance::token_with`], for the header.
-    #[must_use]
     pub fn token_with_header(&self, user: &User, header: &Value) -> String {
         self.token_of(user, header, &json!({}))
     }
 
     /// A session token that expired a minute ago.
-    #[must_use]
     pub fn expired_token(&self, user: &User) -> String {
         let now = now();
         let times = json!({ "iat": now - 120, "nbf": now - 130, "exp": now - 60 });
@@ -127,21 +118,18 @@ impl Instance {
     }
 
     /// The token of a handshake that sets these cookies.
-    #[must_use]
-    pub fn handshake(&self, directives: &[String]) -> String {
+    pub fn handshake_token(&self, directives: &[String]) -> String {
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": self.key_id() });
         let claims = json!({ "handshake": directives });
         self.stand_in.sign(&header, &claims).unwrap()
     }
 
-    /// The stand-in for the instance: its public key, its key set.
-    #[must_use]
+    /// The stand-in that has the instance's keys.
     pub fn stand_in(&self) -> &Arc<StandIn> {
         &self.stand_in
     }
 
     /// As [`Instance::token_with`], for header and claims.
-    #[must_use]
     pub fn token_of(&self, user: &User, header: &Value, claims: &Value) -> String {
         let now = now();
         let usual_header = json!({
@@ -149,7 +137,7 @@ impl Instance {
         });
         let usual_claims = json!({
             "azp": self.origin,
-            "exp": now + TOKEN_TTL_SECS,
+            "exp": now + TEST_TOKEN_AGE,
             "fva": [0, -1],
             "iat": now,
             "iss": format!("https://{}", self.host),
@@ -159,8 +147,8 @@ impl Instance {
             "sub": user.id,
             "v": 2,
         });
-        let header = overridden(usual_header, header);
-        let claims = overridden(usual_claims, claims);
+        let header = override_members(usual_header, header);
+        let claims = override_members(usual_claims, claims);
         self.stand_in.sign(&header, &claims).unwrap()
     }
 
@@ -170,13 +158,12 @@ impl Instance {
 }
 
 /// Seconds since 1970.
-#[must_use]
 pub fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap().as_secs()
 }
 
-fn overridden(mut usual: Value, changes: &Value) -> Value {
+fn override_members(mut usual: Value, changes: &Value) -> Value {
     let members = usual.as_object_mut().unwrap();
     for (name, value) in changes.as_object().unwrap() {
         if value.is_null() {

@@ -19,15 +19,16 @@ use crate::runtime_api::{Outcome, RuntimeApi};
 pub type Variables = BTreeMap<&'static str, String>;
 
 /// Longest time that Lambda gives a function to initialize.
-const INIT: Duration = Duration::from_secs(10);
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often the process is looked at.
-const PAUSE: Duration = Duration::from_millis(10);
+/// How often the process is asked whether it has ended.
+const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A running execution environment.
 ///
-/// When it is dropped the process ends, and nothing confidential may have been
-/// printed: not the database password, no token, no cookie, no quote.
+/// When it is dropped the process ends. Then it panics if the process has
+/// printed something confidential: the database password, a token, a cookie, a
+/// quote.
 pub struct Environment {
     child: Mutex<Child>,
     runtime_api: RuntimeApi,
@@ -37,28 +38,25 @@ pub struct Environment {
 
 impl Environment {
     /// Starts a function and waits until it is ready for an invocation.
-    ///
-    /// # Panics
-    /// When it ends instead.
     pub async fn start(function: Function, variables: &Variables) -> Self {
         let environment = Self::spawn(function, variables).await;
         environment
-            .while_running(timeout(INIT, environment.runtime_api.initialized()))
+            .while_running(timeout(
+                INIT_TIMEOUT,
+                environment.runtime_api.wait_until_initialized(),
+            ))
             .await
             .unwrap_or_else(|_| panic!("no init in time: {}", environment.log()));
         environment
     }
 
-    /// Starts a function whose configuration is wrong; waits until it ends.
-    /// Returns how, and what it printed.
-    ///
-    /// # Panics
-    /// When it asks for an invocation instead.
-    pub async fn fail(function: Function, variables: &Variables) -> (ExitStatus, String) {
+    /// Starts a function whose configuration is wrong and waits until it ends;
+    /// returns its status and what it printed.
+    pub async fn fail_to_start(function: Function, variables: &Variables) -> (ExitStatus, String) {
         let environment = Self::spawn(function, variables).await;
         let status = tokio::select! {
-            status = environment.ended() => status,
-            () = environment.runtime_api.initialized() => panic!("{} started", function.name()),
+            status = environment.wait_for_exit() => status,
+            () = environment.runtime_api.wait_until_initialized() => panic!("{} started", function.name()),
         };
         (status, environment.log())
     }
@@ -68,10 +66,7 @@ impl Environment {
         let log = NamedTempFile::new().unwrap();
         let child = Command::new(function.binary())
             .env_clear()
-            .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string())
-            .env("AWS_LAMBDA_FUNCTION_NAME", function.name())
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .envs(runtime_api.variables(function.name()))
             .envs(variables)
             .current_dir("/")
             .stdin(Stdio::null())
@@ -87,11 +82,8 @@ impl Environment {
         }
     }
 
-    /// Hands an event to the function. `confidential` lists what is in it that
-    /// must not be printed.
-    ///
-    /// # Panics
-    /// When the process ends or exceeds its timeout.
+    /// Invokes the function with an event. `confidential` lists what is in it
+    /// that must not be printed.
     pub async fn invoke(&self, event: Value, confidential: &[String]) -> Outcome {
         self.confidential
             .lock()
@@ -100,19 +92,15 @@ impl Environment {
         self.while_running(self.runtime_api.invoke(event)).await
     }
 
-    /// What the process has printed so far.
-    #[must_use]
+    /// What the process has printed.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log.path()).unwrap()
     }
 
-    /// The process.
-    #[must_use]
     pub fn process(&self) -> Pid {
         Pid::from_raw(self.child.lock().unwrap().id().cast_signed())
     }
 
-    /// Sends a signal to the process.
     pub fn signal(&self, signal: Signal) {
         kill(self.process(), signal).unwrap();
     }
@@ -120,16 +108,16 @@ impl Environment {
     async fn while_running<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::select! {
             result = work => result,
-            status = self.ended() => panic!("the process ended ({status}): {}", self.log()),
+            status = self.wait_for_exit() => panic!("the process ended ({status}): {}", self.log()),
         }
     }
 
-    async fn ended(&self) -> ExitStatus {
+    async fn wait_for_exit(&self) -> ExitStatus {
         loop {
             if let Some(status) = self.child.lock().unwrap().try_wait().unwrap() {
                 return status;
             }
-            sleep(PAUSE).await;
+            sleep(EXIT_POLL_INTERVAL).await;
         }
     }
 }

@@ -8,19 +8,14 @@ use std::sync::OnceLock;
 /// One of the four functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
-    /// `get-quote`
     GetQuote,
-    /// `save-quote`
     SaveQuote,
-    /// `delete-quote`
     DeleteQuote,
-    /// `render-page`
     RenderPage,
 }
 
 impl Function {
-    /// All four.
-    pub const ALL: [Self; 4] = [
+    pub const VARIANTS: [Self; 4] = [
         Self::GetQuote,
         Self::SaveQuote,
         Self::DeleteQuote,
@@ -28,7 +23,6 @@ impl Function {
     ];
 
     /// Its name: that of the package, of the binary and in Lambda.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::GetQuote => "get-quote",
@@ -39,8 +33,7 @@ impl Function {
     }
 
     /// The function that a request is routed to: the table of the design.
-    #[must_use]
-    pub fn at(method: &str, path: &str) -> Self {
+    pub fn route(method: &str, path: &str) -> Self {
         match (method, path) {
             ("GET" | "HEAD", "/api/quote") => Self::GetQuote,
             ("PUT" | "POST", "/api/quote") => Self::SaveQuote,
@@ -50,17 +43,16 @@ impl Function {
     }
 
     /// Its binary, built from the code as it is now.
-    #[must_use]
     pub fn binary(self) -> PathBuf {
-        static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-        FOLDER.get_or_init(build).join(self.name())
+        static BINARIES: OnceLock<PathBuf> = OnceLock::new();
+        BINARIES.get_or_init(build).join(self.name())
     }
 }
 
 /// Builds the binaries beside this test and returns their folder.
 ///
-/// The four alone, as for a deployment: together with the packages that the
-/// tests use, their dependencies would have features that nobody deploys.
+/// The four alone, as for a deployment: built together with the packages of the
+/// tests, their dependencies would have features that are not deployed.
 fn build() -> PathBuf {
     let test = env::current_exe().expect("a running test has a path");
     let mut folders = test.ancestors().skip(1);
@@ -75,7 +67,7 @@ fn build() -> PathBuf {
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
-    for function in Function::ALL {
+    for function in Function::VARIANTS {
         cargo.args(["--package", function.name()]);
     }
     let status = cargo.status().expect("cargo can be started");

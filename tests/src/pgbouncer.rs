@@ -16,20 +16,20 @@ use tokio::time::sleep;
 
 use crate::postgres::Database;
 
-/// How long the start may take.
-const START: Duration = Duration::from_secs(10);
+/// Longest time for a start.
+const PGBOUNCER_START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often it is tried meanwhile.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Time between two attempts to connect to a PgBouncer that is being started.
+const PGBOUNCER_RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Seconds for which it turns clients away once it could not reach Postgres;
-/// its own default is 15.
-pub const LOGIN_RETRY: u64 = 1;
+/// How long it refuses clients once it could not reach Postgres; its own
+/// default is 15 seconds.
+pub const LOGIN_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Where it may be: Debian's folder is not on the PATH of every account.
-const PROGRAMS: [&str; 2] = ["/usr/sbin/pgbouncer", "pgbouncer"];
+const PGBOUNCER_PATHS: [&str; 2] = ["/usr/sbin/pgbouncer", "pgbouncer"];
 
-/// A running PgBouncer. It ends when it is dropped.
+/// A running PgBouncer. Its guard ends it when it is dropped.
 pub struct PgBouncer {
     child: Child,
     folder: PathBuf,
@@ -43,9 +43,6 @@ pub struct PgBouncer {
 
 impl PgBouncer {
     /// Starts one in front of a database, with this many connections to it.
-    ///
-    /// # Panics
-    /// When it is not installed or does not start.
     pub async fn start(direct: &Database, pool: usize) -> Self {
         let folder = tempfile::tempdir().unwrap().keep();
         let run_id = RunId::new(&folder);
@@ -71,19 +68,12 @@ impl PgBouncer {
         }
     }
 
-    /// What it has printed since it was started.
-    ///
-    /// # Panics
-    /// When its log is gone.
-    #[must_use]
+    /// What it has printed since its last start.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap()
     }
 
-    /// Ends it, as a crash would, and starts it again.
-    ///
-    /// # Panics
-    /// When it does not start.
+    /// Kills it and starts it again.
     pub async fn restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -91,17 +81,11 @@ impl PgBouncer {
     }
 }
 
-impl Drop for PgBouncer {
-    fn drop(&mut self) {
-        // Fails when it has ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 async fn launch(folder: &Path, run_id: &RunId, account: Account, port: u16) -> Child {
-    let program = PROGRAMS.iter().find(|program| Path::new(program).exists());
-    let mut command = Command::new(program.unwrap_or(&PROGRAMS[1]));
+    let program = PGBOUNCER_PATHS
+        .iter()
+        .find(|program| Path::new(program).exists());
+    let mut command = Command::new(program.unwrap_or(&PGBOUNCER_PATHS[1]));
     account.apply_to(&mut command);
     run_id.kill_at_end(&mut command);
     let mut child = command
@@ -110,12 +94,12 @@ async fn launch(folder: &Path, run_id: &RunId, account: Account, port: u16) -> C
         .stderr(fs::File::create(folder.join("log")).unwrap())
         .spawn()
         .expect("PgBouncer is installed: apt-get install pgbouncer");
-    let deadline = Instant::now() + START;
+    let deadline = Instant::now() + PGBOUNCER_START_TIMEOUT;
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
         let running = child.try_wait().unwrap().is_none() && Instant::now() < deadline;
-        let words = fs::read_to_string(folder.join("log")).unwrap();
-        assert!(running, "PgBouncer does not start: {words}");
-        sleep(PAUSE).await;
+        let log = fs::read_to_string(folder.join("log")).unwrap();
+        assert!(running, "PgBouncer does not start: {log}");
+        sleep(PGBOUNCER_RETRY_INTERVAL).await;
     }
     child
 }
@@ -132,7 +116,7 @@ fn write_files(folder: &Path, direct: &Database, port: u16, pool: usize, account
          unix_socket_dir =\n\
          pool_mode = transaction\n\
          default_pool_size = {pool}\n\
-         server_login_retry = {LOGIN_RETRY}\n\
+         server_login_retry = {login_retry}\n\
          auth_type = scram-sha-256\n\
          auth_file = {folder}/users\n\
          client_tls_sslmode = require\n\
@@ -143,6 +127,7 @@ fn write_files(folder: &Path, direct: &Database, port: u16, pool: usize, account
          log_connections = 0\n\
          log_disconnections = 0\n",
         postgres = direct.port(),
+        login_retry = LOGIN_RETRY_DELAY.as_secs(),
         folder = folder.display(),
     );
     let user = format!("\"{}\" \"{}\"\n", url.username(), url.password().unwrap());

@@ -6,8 +6,9 @@ use dev::postgres::Server;
 use shared::database::{ConnectOptions, connect};
 use tokio::sync::OnceCell;
 use tokio_postgres::Client;
+use url::Url;
 
-use crate::unique;
+use crate::random::unique;
 
 /// A database, empty or with the table of the migrations.
 #[derive(Clone, Debug)]
@@ -19,23 +20,23 @@ pub struct Database {
 }
 
 impl Database {
-    /// The migrated database that most tests share: each has its own users.
+    /// The migrated database that most tests share; each has users of its own.
     pub async fn shared() -> Self {
-        static MIGRATED: OnceCell<Database> = OnceCell::const_new();
+        static SHARED_DATABASE: OnceCell<Database> = OnceCell::const_new();
         let migrated = async {
-            let database = Self::of(server().await);
+            let database = Self::of(shared_server().await);
             database.migrate().await;
             database
         };
-        MIGRATED.get_or_init(|| migrated).await.clone()
+        SHARED_DATABASE.get_or_init(|| migrated).await.clone()
     }
 
     /// A new, empty database on the shared server.
     pub async fn empty() -> Self {
-        let first = Self::of(server().await);
+        let first = Self::of(shared_server().await);
         let name = format!("test_{}", unique());
         let create = format!("CREATE DATABASE {name}");
-        first.client().await.batch_execute(&create).await.unwrap();
+        first.connect().await.batch_execute(&create).await.unwrap();
         Self {
             url: first.url.replace("/quotes?", &format!("/{name}?")),
             ..first
@@ -43,7 +44,6 @@ impl Database {
     }
 
     /// The first database of a server.
-    #[must_use]
     pub fn of(server: &Server) -> Self {
         Self {
             url: server.url(),
@@ -51,20 +51,12 @@ impl Database {
         }
     }
 
-    /// The same database by another address: another port on localhost.
-    #[must_use]
+    /// The same database by way of another port of localhost.
     pub fn through(&self, port: u16) -> Self {
-        let url = self
-            .url
-            .replace(&format!(":{}/", self.port()), &format!(":{port}/"));
-        Self {
-            url,
-            ca: self.ca.clone(),
-        }
+        self.with_url(|url| url.set_port(Some(port)).unwrap())
     }
 
     /// The same with one more parameter in the URL.
-    #[must_use]
     pub fn with_parameter(&self, parameter: &str) -> Self {
         Self {
             url: format!("{}&{parameter}", self.url),
@@ -73,22 +65,25 @@ impl Database {
     }
 
     /// The same for another role.
-    #[must_use]
-    pub fn by(&self, role: &str, password: &str) -> Self {
-        let mut url = url::Url::parse(&self.url).unwrap();
-        url.set_username(role).unwrap();
-        // Percent-encodes what a URL cannot hold as it is.
-        url.set_password(Some(password)).unwrap();
+    pub fn as_role(&self, role: &str, password: &str) -> Self {
+        self.with_url(|url| {
+            url.set_username(role).unwrap();
+            // Percent-encodes what a URL cannot hold as it is.
+            url.set_password(Some(password)).unwrap();
+        })
+    }
+
+    fn with_url(&self, change: impl FnOnce(&mut Url)) -> Self {
+        let mut url = Url::parse(&self.url).unwrap();
+        change(&mut url);
         Self {
             url: url.into(),
             ca: self.ca.clone(),
         }
     }
 
-    /// The server's port.
-    #[must_use]
     pub fn port(&self) -> u16 {
-        let url = url::Url::parse(&self.url).unwrap();
+        let url = Url::parse(&self.url).unwrap();
         url.port().unwrap()
     }
 
@@ -98,7 +93,6 @@ impl Database {
         ConnectOptions::parse(&self.url, None).ok().unwrap()
     }
 
-    /// Applies the migrations.
     pub async fn migrate(&self) {
         migrations::apply(&self.options()).await.unwrap();
     }
@@ -106,38 +100,35 @@ impl Database {
     /// The server's major version.
     pub async fn server_version(&self) -> i32 {
         let sql = "SELECT current_setting('server_version_num')::int / 10000";
-        let row = self.client().await.query_one(sql, &[]).await.unwrap();
+        let row = self.connect().await.query_one(sql, &[]).await.unwrap();
         row.get(0)
     }
 
-    /// The ways to negotiate TLS that the server knows: `sslnegotiation`.
-    pub async fn negotiations(&self) -> &'static [&'static str] {
+    /// The values of `sslnegotiation` that the server supports.
+    pub async fn tls_negotiations(&self) -> &'static [&'static str] {
         match self.server_version().await {
             17.. => &["postgres", "direct"],
             _ => &["postgres"],
         }
     }
 
-    /// A connection of the test's own.
-    pub async fn client(&self) -> Client {
+    /// Opens a connection for the test itself.
+    pub async fn connect(&self) -> Client {
         let (client, _driver) = connect(&self.options()).await.ok().unwrap();
         client
     }
 }
 
-/// A new server, of the major version in the variable `TEST_POSTGRES` or of
+/// Starts a server of the major version in the variable `TEST_POSTGRES`, or of
 /// that of `make dev`.
-///
-/// # Panics
-/// When it does not start.
-pub async fn new_server() -> Server {
+pub async fn start_server() -> Server {
     let major = std::env::var("TEST_POSTGRES").ok();
     let major = major.map(|major| major.parse().expect("a major version"));
     Server::start_temporary(major).await.unwrap()
 }
 
 /// The server that all tests of a binary share.
-async fn server() -> &'static Server {
-    static SERVER: OnceCell<Server> = OnceCell::const_new();
-    SERVER.get_or_init(new_server).await
+async fn shared_server() -> &'static Server {
+    static SHARED_SERVER: OnceCell<Server> = OnceCell::const_new();
+    SHARED_SERVER.get_or_init(start_server).await
 }

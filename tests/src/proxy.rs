@@ -1,5 +1,5 @@
-//! A network between a function and Postgres that counts, delays, cuts and
-//! swallows.
+//! A network between a function and Postgres that counts, delays, closes and
+//! blackholes connections.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
-/// How long both sides believe in a connection of which nothing arrives: as
-/// with keepalives, but less patient.
-const FORGOTTEN: Duration = Duration::from_secs(10);
+/// How long a blackholed connection stays open. TCP's keepalives end one too,
+/// but they take longer.
+const BLACKHOLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A TCP proxy on loopback in front of one server. When it is dropped its
 /// connections end.
@@ -24,39 +24,40 @@ pub struct Proxy {
     task: JoinHandle<()>,
 }
 
-/// What happens to the connections that are open, by their number.
-#[derive(Clone, Copy, Debug)]
-struct Order {
-    up_to: usize,
-    fate: Fate,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Fate {
-    /// The connection ends on both sides.
-    Cut,
-    /// Nothing passes any more, and for long nobody is told.
-    Swallow,
-}
-
+#[derive(Default)]
 struct Network {
     server: u16,
     connections: AtomicUsize,
     round_trips: AtomicUsize,
-    refusing: AtomicBool,
-    losing_answer: AtomicBool,
-    /// Milliseconds.
-    delay: AtomicU64,
-    orders: watch::Sender<Order>,
+    refuses_connections: AtomicBool,
+    loses_next_response: AtomicBool,
+    delay_ms: AtomicU64,
+    fault: watch::Sender<Fault>,
 }
 
-/// How often what was waited for came, TCP's handshake included.
+/// What happens to the connections that are open, by their number.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fault {
+    last_connection: usize,
+    kind: FaultKind,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum FaultKind {
+    /// The connection is closed on both sides.
+    #[default]
+    Close,
+    /// The connection stays open, and nothing passes any more.
+    Blackhole,
+}
+
+/// What passed, TCP's handshake included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traffic {
     /// Connections opened.
     pub connections: usize,
-    /// Round trips: one for each connection, and one each time that the server
-    /// speaks after the client has.
+    /// One for each connection, and one each time that the server sends after
+    /// the client has.
     pub round_trips: usize,
 }
 
@@ -66,20 +67,12 @@ impl Proxy {
         Self::start_on(Ipv4Addr::LOCALHOST.into(), server).await
     }
 
-    /// The same on another address of this machine.
+    /// As [`Proxy::start`], on another address of this machine.
     pub async fn start_on(address: IpAddr, server: u16) -> Self {
         let listener = TcpListener::bind((address, 0)).await.unwrap();
         let network = Arc::new(Network {
             server,
-            connections: AtomicUsize::new(0),
-            round_trips: AtomicUsize::new(0),
-            refusing: AtomicBool::new(false),
-            losing_answer: AtomicBool::new(false),
-            delay: AtomicU64::new(0),
-            orders: watch::Sender::new(Order {
-                up_to: 0,
-                fate: Fate::Cut,
-            }),
+            ..Network::default()
         });
         Self {
             port: listener.local_addr().unwrap().port(),
@@ -88,14 +81,11 @@ impl Proxy {
         }
     }
 
-    /// Its port on 127.0.0.1.
-    #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
     /// What has passed so far.
-    #[must_use]
     pub fn traffic(&self) -> Traffic {
         let connections = self.network.connections.load(Ordering::SeqCst);
         Traffic {
@@ -104,37 +94,42 @@ impl Proxy {
         }
     }
 
-    /// Ends all open connections.
-    pub fn cut(&self) {
-        self.order(Fate::Cut);
+    /// Closes all open connections.
+    pub fn close_connections(&self) {
+        self.inject(FaultKind::Close);
     }
 
     /// Lets nothing through any more on the open connections, as when a
     /// machine in between has forgotten them. New ones work.
-    pub fn swallow(&self) {
-        self.order(Fate::Swallow);
+    pub fn blackhole_connections(&self) {
+        self.inject(FaultKind::Blackhole);
     }
 
-    /// Whether new connections are closed at once.
-    pub fn refuse(&self, refusing: bool) {
-        self.network.refusing.store(refusing, Ordering::SeqCst);
+    /// Closes new connections at once, or no longer.
+    pub fn refuse_connections(&self, refuse: bool) {
+        let refuses_connections = &self.network.refuses_connections;
+        refuses_connections.store(refuse, Ordering::SeqCst);
     }
 
-    /// Cuts the connection on which the server speaks next, and what it said
-    /// is lost.
-    pub fn lose_next_answer(&self) {
-        self.network.losing_answer.store(true, Ordering::SeqCst);
+    /// Closes the connection on which the server sends next, and drops what it
+    /// has sent.
+    pub fn lose_next_response(&self) {
+        let loses_next_response = &self.network.loses_next_response;
+        loses_next_response.store(true, Ordering::SeqCst);
     }
 
     /// Makes each round trip take at least this long.
     pub fn delay(&self, round_trip: Duration) {
         let milliseconds = u64::try_from(round_trip.as_millis()).unwrap();
-        self.network.delay.store(milliseconds, Ordering::SeqCst);
+        self.network.delay_ms.store(milliseconds, Ordering::SeqCst);
     }
 
-    fn order(&self, fate: Fate) {
-        let up_to = self.network.connections.load(Ordering::SeqCst);
-        self.network.orders.send_replace(Order { up_to, fate });
+    fn inject(&self, kind: FaultKind) {
+        let last_connection = self.network.connections.load(Ordering::SeqCst);
+        self.network.fault.send_replace(Fault {
+            last_connection,
+            kind,
+        });
     }
 }
 
@@ -147,45 +142,45 @@ impl Drop for Proxy {
 async fn accept(listener: TcpListener, network: Arc<Network>) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
-        if network.refusing.load(Ordering::SeqCst) {
+        if network.refuses_connections.load(Ordering::SeqCst) {
             continue;
         }
         let number = network.connections.fetch_add(1, Ordering::SeqCst) + 1;
-        connections.spawn(carry(Arc::clone(&network), client, number));
+        connections.spawn(forward(Arc::clone(&network), client, number));
     }
 }
 
-/// Carries one connection until it ends or is ended.
-async fn carry(network: Arc<Network>, mut client: TcpStream, number: usize) {
+/// Forwards one connection until it ends or is ended.
+async fn forward(network: Arc<Network>, mut client: TcpStream, number: usize) {
     let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, network.server)).await else {
         return;
     };
-    let mut orders = network.orders.subscribe();
-    let (mut said, mut answered) = ([0; 16 * 1024], [0; 16 * 1024]);
-    let mut client_spoke_last = false;
+    let mut fault = network.fault.subscribe();
+    let (mut request, mut response) = ([0; 16 * 1024], [0; 16 * 1024]);
+    let mut client_sent_last = false;
     loop {
         let passed = tokio::select! {
-            fate = fate_of(number, &mut orders) => match fate {
-                Fate::Cut => return,
-                Fate::Swallow => {
-                    sleep(FORGOTTEN).await;
+            kind = wait_for_fault(number, &mut fault) => match kind {
+                FaultKind::Close => return,
+                FaultKind::Blackhole => {
+                    sleep(BLACKHOLE_TIMEOUT).await;
                     return;
                 }
             },
-            length = client.read(&mut said) => {
-                client_spoke_last = true;
-                pass(&said[..length.unwrap_or(0)], &mut server).await
+            length = client.read(&mut request) => {
+                client_sent_last = true;
+                send(&request[..length.unwrap_or(0)], &mut server).await
             }
-            length = server.read(&mut answered) => {
+            length = server.read(&mut response) => {
                 let length = length.unwrap_or(0);
-                if network.losing_answer.swap(false, Ordering::SeqCst) {
+                if network.loses_next_response.swap(false, Ordering::SeqCst) {
                     return;
                 }
-                if std::mem::take(&mut client_spoke_last) && length > 0 {
+                if std::mem::take(&mut client_sent_last) && length > 0 {
                     network.round_trips.fetch_add(1, Ordering::SeqCst);
-                    sleep(Duration::from_millis(network.delay.load(Ordering::SeqCst))).await;
+                    sleep(Duration::from_millis(network.delay_ms.load(Ordering::SeqCst))).await;
                 }
-                pass(&answered[..length], &mut client).await
+                send(&response[..length], &mut client).await
             }
         };
         if !passed {
@@ -194,14 +189,16 @@ async fn carry(network: Arc<Network>, mut client: TcpStream, number: usize) {
     }
 }
 
-/// Waits until something is to happen to a connection.
-async fn fate_of(number: usize, orders: &mut watch::Receiver<Order>) -> Fate {
-    let order = orders.wait_for(|order| number <= order.up_to).await;
-    // The network is there as long as a connection is.
-    order.map_or(Fate::Cut, |order| order.fate)
+/// Waits until a fault is injected into a connection.
+async fn wait_for_fault(number: usize, fault: &mut watch::Receiver<Fault>) -> FaultKind {
+    let fault = fault
+        .wait_for(|fault| number <= fault.last_connection)
+        .await;
+    // The network, which owns the sender, is there as long as a connection is.
+    fault.map_or(FaultKind::Close, |fault| fault.kind)
 }
 
-/// Whether the bytes could be passed on; none mean that the sender is done.
-async fn pass(bytes: &[u8], receiver: &mut TcpStream) -> bool {
+/// Whether the bytes could be sent on; none mean that the sender has finished.
+async fn send(bytes: &[u8], receiver: &mut TcpStream) -> bool {
     !bytes.is_empty() && receiver.write_all(bytes).await.is_ok()
 }

@@ -20,39 +20,43 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::unique;
+use crate::random::unique;
 
 /// The functions' timeout, as the template sets it.
 pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Largest answer that Lambda takes, in bytes.
-const LARGEST_ANSWER: usize = 6 * 1024 * 1024;
+/// Longest wait for a response while something is wrong with the database: the
+/// function must answer before Lambda ends it.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// What became of an invocation.
+/// Largest response that Lambda takes, in bytes.
+const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
+
+/// How an invocation ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The function's answer.
-    Answer(Value),
-    /// An invocation error: the client would see a 500 of the gateway.
+    /// With the function's response.
+    Response(Value),
+    /// With an invocation error: the client would see a 500 of the gateway.
     Error(String),
 }
 
 /// A Runtime API on loopback for one process. It ends when it is dropped.
 pub struct RuntimeApi {
     address: SocketAddr,
-    lambda: Arc<Lambda>,
+    state: Arc<State>,
     server: JoinHandle<()>,
 }
 
-struct Lambda {
-    hand_in: mpsc::UnboundedSender<Invocation>,
-    waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
-    /// The invocations that the function works on.
+struct State {
+    queue: mpsc::UnboundedSender<Invocation>,
+    queued: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
+    /// The invocations that the function works on, by their id.
     running: Mutex<HashMap<String, oneshot::Sender<Outcome>>>,
-    /// How often the function has asked for an invocation.
-    asked: watch::Sender<usize>,
-    /// How many it has got.
-    handed_in: AtomicUsize,
+    /// How often the function has asked for the next invocation.
+    next_requests: watch::Sender<usize>,
+    /// How many invocations were queued.
+    invocations: AtomicUsize,
 }
 
 struct Invocation {
@@ -61,58 +65,59 @@ struct Invocation {
 }
 
 impl RuntimeApi {
-    /// Starts one.
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let (hand_in, waiting) = mpsc::unbounded_channel();
-        let lambda = Arc::new(Lambda {
-            hand_in,
-            waiting: tokio::sync::Mutex::new(waiting),
+        let (queue, queued) = mpsc::unbounded_channel();
+        let state = Arc::new(State {
+            queue,
+            queued: tokio::sync::Mutex::new(queued),
             running: Mutex::default(),
-            asked: watch::Sender::new(0),
-            handed_in: AtomicUsize::new(0),
+            next_requests: watch::Sender::new(0),
+            invocations: AtomicUsize::new(0),
         });
         Self {
             address: listener.local_addr().unwrap(),
-            lambda: Arc::clone(&lambda),
-            server: tokio::spawn(serve(listener, lambda)),
+            state: Arc::clone(&state),
+            server: tokio::spawn(serve(listener, state)),
         }
     }
 
-    /// `AWS_LAMBDA_RUNTIME_API` of the process.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// The environment variables by which Lambda tells a function where this
+    /// API is and what the function is called.
+    pub fn variables(&self, function: &str) -> [(&'static str, String); 4] {
+        [
+            ("AWS_LAMBDA_RUNTIME_API", self.address.to_string()),
+            ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
+        ]
     }
 
     /// Waits until the function has initialized: it asks for an invocation.
-    pub async fn initialized(&self) {
-        self.asked(1).await;
+    pub async fn wait_until_initialized(&self) {
+        self.wait_for_next_requests(1).await;
     }
 
-    /// Waits until the function has done with all it got and asks for more.
-    pub async fn idle(&self) {
-        self.asked(self.lambda.handed_in.load(Ordering::SeqCst) + 1)
-            .await;
+    /// Waits until the function has done all its invocations and asks for more.
+    pub async fn wait_until_idle(&self) {
+        let invocations = self.state.invocations.load(Ordering::SeqCst);
+        self.wait_for_next_requests(invocations + 1).await;
     }
 
-    async fn asked(&self, times: usize) {
-        let mut asked = self.lambda.asked.subscribe();
-        asked.wait_for(|asked| *asked >= times).await.unwrap();
+    async fn wait_for_next_requests(&self, count: usize) {
+        let mut requests = self.state.next_requests.subscribe();
+        requests.wait_for(|seen| *seen >= count).await.unwrap();
     }
 
-    /// Hands an event to the function and waits for what becomes of it.
-    ///
-    /// # Panics
-    /// When the function's timeout passes.
+    /// Invokes the function with an event. Panics when its timeout passes.
     pub async fn invoke(&self, event: Value) -> Outcome {
         let (sender, outcome) = oneshot::channel();
         let invocation = Invocation {
             event,
             outcome: sender,
         };
-        self.lambda.handed_in.fetch_add(1, Ordering::SeqCst);
-        self.lambda.hand_in.send(invocation).ok().unwrap();
+        self.state.invocations.fetch_add(1, Ordering::SeqCst);
+        self.state.queue.send(invocation).ok().unwrap();
         tokio::time::timeout(FUNCTION_TIMEOUT, outcome)
             .await
             .expect("the function exceeded its timeout")
@@ -126,49 +131,49 @@ impl Drop for RuntimeApi {
     }
 }
 
-async fn serve(listener: TcpListener, lambda: Arc<Lambda>) {
+async fn serve(listener: TcpListener, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
-        let lambda = Arc::clone(&lambda);
+        let state = Arc::clone(&state);
         let service = service_fn(move |request| {
-            let lambda = Arc::clone(&lambda);
-            async move { Ok::<_, Infallible>(lambda.respond(request).await) }
+            let state = Arc::clone(&state);
+            async move { Ok::<_, Infallible>(state.respond(request).await) }
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 
-impl Lambda {
+impl State {
     async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path().to_owned();
-        let steps: Vec<&str> = path.split('/').skip(1).collect();
-        match (request.method(), steps.as_slice()) {
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        match (request.method(), segments.as_slice()) {
             (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => self.next().await,
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, end]) => {
                 let body = request.into_body().collect().await.unwrap().to_bytes();
                 let outcome = match *end {
-                    "response" if body.len() > LARGEST_ANSWER => {
-                        return status(StatusCode::PAYLOAD_TOO_LARGE);
+                    "response" if body.len() > MAX_RESPONSE_BYTES => {
+                        return empty(StatusCode::PAYLOAD_TOO_LARGE);
                     }
-                    "response" => Outcome::Answer(serde_json::from_slice(&body).unwrap()),
+                    "response" => Outcome::Response(serde_json::from_slice(&body).unwrap()),
                     "error" => Outcome::Error(String::from_utf8_lossy(&body).into_owned()),
-                    _ => return status(StatusCode::NOT_FOUND),
+                    _ => return empty(StatusCode::NOT_FOUND),
                 };
-                let waiting = self.running.lock().unwrap().remove(*id).unwrap();
-                // A test that has given up no longer listens.
-                drop(waiting.send(outcome));
-                status(StatusCode::ACCEPTED)
+                let sender = self.running.lock().unwrap().remove(*id).unwrap();
+                // Fails if the test has stopped waiting.
+                drop(sender.send(outcome));
+                empty(StatusCode::ACCEPTED)
             }
             (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
-                status(StatusCode::ACCEPTED)
+                empty(StatusCode::ACCEPTED)
             }
-            _ => status(StatusCode::NOT_FOUND),
+            _ => empty(StatusCode::NOT_FOUND),
         }
     }
 
     async fn next(&self) -> Response<Full<Bytes>> {
-        self.asked.send_modify(|asked| *asked += 1);
-        let Some(invocation) = self.waiting.lock().await.recv().await else {
-            return status(StatusCode::GONE);
+        self.next_requests.send_modify(|requests| *requests += 1);
+        let Some(invocation) = self.queued.lock().await.recv().await else {
+            return empty(StatusCode::GONE);
         };
         let id = unique();
         let mut running = self.running.lock().unwrap();
@@ -187,8 +192,8 @@ impl Lambda {
     }
 }
 
-fn status(code: StatusCode) -> Response<Full<Bytes>> {
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::default();
-    *response.status_mut() = code;
+    *response.status_mut() = status;
     response
 }

@@ -1,7 +1,7 @@
 //! What cannot be meant: each gets a clear answer, and nothing is lost.
 
 use serde_json::{Value, json};
-use tests::{Answer, App, Event, Function, User};
+use tests::{App, Event, Function, Response, User};
 
 /// Somebody whose quote must outlive what follows.
 async fn user_with_quote(app: &App) -> User {
@@ -16,7 +16,7 @@ async fn assert_kept(app: &App, user: &User) {
     assert_eq!(found.json()["message"], "kept");
 }
 
-async fn put(app: &App, user: &User, message: &str) -> Answer {
+async fn put(app: &App, user: &User, message: &str) -> Response {
     app.send(Event::put_quote(message).bearer(&user.token))
         .await
 }

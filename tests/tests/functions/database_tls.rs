@@ -1,4 +1,4 @@
-//! Whom the password and the quotes are told to: only the right server.
+//! The password and the quotes are sent to the right server only.
 
 use std::fs;
 use std::net::Ipv6Addr;
@@ -9,16 +9,14 @@ use dev::postgres::Server;
 use native_tls::Identity as Tls;
 use openssl::asn1::Asn1Time;
 use tempfile::TempDir;
-use tests::postgres::{Database, new_server};
+use tests::postgres::{Database, start_server};
 use tests::{App, Event, Function, Proxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How OpenSSL says that nobody vouches for a certificate.
-const UNKNOWN: &str = "(unable to get local issuer certificate)";
+/// OpenSSL's message for a certificate whose authority is not trusted.
+const UNKNOWN_AUTHORITY: &str = "(unable to get local issuer certificate)";
 
 /// Asks for a quote; there must be an error, with these words in the log. The
 /// start and the request have tried once each: trying again would not help.
@@ -32,9 +30,9 @@ async fn assert_no_answer(database: &Database, words: &str) {
     assert!(log.contains(words), "{log}");
 }
 
-/// The same database for one who trusts this authority, and the folder that
+/// The same database with this authority as the trusted one, and the folder that
 /// its certificate is in.
-fn trusting(database: &Database, authority: &Authority) -> (Database, TempDir) {
+fn trust(database: &Database, authority: &Authority) -> (Database, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     fs::write(&ca, authority.pem().unwrap()).unwrap();
@@ -46,24 +44,27 @@ fn trusting(database: &Database, authority: &Authority) -> (Database, TempDir) {
 #[tokio::test]
 async fn a_server_of_an_unknown_authority_is_refused_whatever_the_mode() {
     let other = Authority::new().unwrap();
-    let (strict, _folder) = trusting(&Database::shared().await, &other);
+    let (strict, _folder) = trust(&Database::shared().await, &other);
     for mode in ["require", "verify-ca", "verify-full"] {
         let mut database = strict.clone();
         database.url = database.url.replace("verify-full", mode);
-        assert_no_answer(&database, UNKNOWN).await;
+        assert_no_answer(&database, UNKNOWN_AUTHORITY).await;
     }
 }
 
-/// A server with this certificate, and the database on it as one who trusts
-/// the authority sees it.
-async fn server_with(authority: &Authority, identity: &Identity) -> (Server, Database, TempDir) {
-    let mut server = new_server().await;
+/// Starts a server with this certificate; its database with the authority as the
+/// trusted one.
+async fn start_server_with(
+    authority: &Authority,
+    identity: &Identity,
+) -> (Server, Database, TempDir) {
+    let mut server = start_server().await;
     server.halt().await.unwrap();
     // Written in place: Postgres insists on the owner and mode of its key.
     fs::write(server.data().join("server.key"), &identity.key).unwrap();
     fs::write(server.data().join("server.crt"), &identity.certificate).unwrap();
     server.resume().await.unwrap();
-    let (database, folder) = trusting(&Database::of(&server), authority);
+    let (database, folder) = trust(&Database::of(&server), authority);
     (server, database, folder)
 }
 
@@ -71,7 +72,7 @@ async fn server_with(authority: &Authority, identity: &Identity) -> (Server, Dat
 async fn a_server_with_another_name_is_refused() {
     let authority = Authority::new().unwrap();
     let identity = authority.issue(&["db.example.com"]).unwrap();
-    let (_server, right, _folder) = server_with(&authority, &identity).await;
+    let (_server, right, _folder) = start_server_with(&authority, &identity).await;
     for mode in ["require", "verify-ca", "verify-full"] {
         let mut database = right.clone();
         database.url = database.url.replace("verify-full", mode);
@@ -82,16 +83,17 @@ async fn a_server_with_another_name_is_refused() {
 #[tokio::test]
 async fn an_expired_certificate_is_refused() {
     let authority = Authority::new().unwrap();
-    let yesterday = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - DAY;
+    let yesterday =
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - Duration::from_secs(24 * 60 * 60);
     let yesterday = Asn1Time::from_unix(yesterday.as_secs().try_into().unwrap()).unwrap();
     let identity = authority.issue_until(&["localhost"], &yesterday).unwrap();
-    let (_server, database, _folder) = server_with(&authority, &identity).await;
+    let (_server, database, _folder) = start_server_with(&authority, &identity).await;
     assert_no_answer(&database, "(certificate has expired)").await;
 }
 
-/// A server that says one thing to each client and then only listens. Returns
-/// its port, and what the last client said after that.
-async fn curt_server(answer: &'static [u8]) -> (u16, watch::Receiver<Vec<u8>>) {
+/// Starts a server that sends each client these bytes and then only reads.
+/// Returns its port, and what the last client sent after that.
+async fn start_fake_server(answer: &'static [u8]) -> (u16, watch::Receiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (sender, told) = watch::channel(Vec::new());
@@ -113,7 +115,7 @@ async fn a_server_without_tls_is_told_nothing() {
     // The answer to SSLRequest that means: not here. And a server of another
     // protocol altogether.
     for answer in [&b"N"[..], b"HTTP/1.1 400 Bad Request\r\n\r\n"] {
-        let (port, told) = curt_server(answer).await;
+        let (port, told) = start_fake_server(answer).await;
         let database = Database::shared().await.through(port);
         assert_no_answer(&database, "server does not support tls").await;
         assert_eq!(*told.borrow(), b"");
@@ -122,7 +124,7 @@ async fn a_server_without_tls_is_told_nothing() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_told_nothing_by_direct_negotiation_either() {
-    let (port, told) = curt_server(b"N and then some").await;
+    let (port, told) = start_fake_server(b"N and then some").await;
     let database = Database::shared().await.through(port);
     let direct = database.with_parameter("sslnegotiation=direct");
     assert_no_answer(&direct, "wrong version number").await;
@@ -138,7 +140,7 @@ async fn chosen_mechanism(parameter: &str) -> String {
     let identity = authority.issue(&["localhost"]).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (database, _folder) = trusting(&Database::shared().await.through(port), &authority);
+    let (database, _folder) = trust(&Database::shared().await.through(port), &authority);
 
     let chosen = tokio::spawn(async move {
         let (mut client, _) = listener.accept().await.unwrap();
@@ -180,7 +182,7 @@ async fn channel_binding_is_used_where_the_server_offers_it() {
 #[tokio::test]
 async fn a_url_as_neon_prints_it_connects() {
     let database = Database::shared().await;
-    for negotiation in database.negotiations().await {
+    for negotiation in database.tls_negotiations().await {
         let mut neon = database.with_parameter("channel_binding=require");
         neon.url = neon.url.replace("sslmode=verify-full", "sslmode=require");
         neon.url += &format!("&sslnegotiation={negotiation}&connect_timeout=10");
@@ -195,14 +197,14 @@ async fn every_password_can_be_in_a_url() {
     let database = Database::shared().await;
     let role = format!("role_{}", tests::unique());
     let password = "p@ss/w:rd%?#&=+ äöü'\"\\";
-    let client = database.client().await;
+    let client = database.connect().await;
     let quoted = password.replace('\'', "''");
     let create = format!(
         "CREATE ROLE {role} LOGIN PASSWORD '{quoted}';
          GRANT SELECT ON user_messages TO {role}"
     );
     client.batch_execute(&create).await.unwrap();
-    let app = App::deployed_on(&database.by(&role, password));
+    let app = App::deployed_on(&database.as_role(&role, password));
     let answer = app.send(Event::get_quote().bearer(&app.user().token));
     answer.await.problem(404);
 }

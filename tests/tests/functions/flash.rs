@@ -1,10 +1,10 @@
 //! The flash cookie keeps what a form could not save for the next page.
 
-use tests::answer::SetCookie;
+use tests::response::SetCookie;
 use tests::{App, Event, User};
 
 /// Sends a form that cannot be saved and returns the cookie with its text.
-async fn flash_of(app: &App, event: Event) -> SetCookie {
+async fn post_flash(app: &App, event: Event) -> SetCookie {
     let answer = app.send(event).await;
     assert_eq!((answer.status, answer.location()), (303, "/"), "{answer:?}");
     let [flash] = answer.cookies.as_slice() else {
@@ -13,13 +13,13 @@ async fn flash_of(app: &App, event: Event) -> SetCookie {
     flash.clone()
 }
 
-async fn flash_of_expired(app: &App, user: &User, message: &str) -> SetCookie {
+async fn post_flash_when_expired(app: &App, user: &User, message: &str) -> SetCookie {
     let expired = app.instance.expired_token(user);
-    flash_of(app, Event::post_quote(message).session(&expired)).await
+    post_flash(app, Event::post_quote(message).session(&expired)).await
 }
 
-/// What the form on a page is filled with, unescaped.
-fn filled_in(page: &str) -> String {
+/// Reads the text in the form of a page, unescaped.
+fn read_textarea(page: &str) -> String {
     let (_, after) = page.split_once("<textarea").unwrap();
     let (_, after) = after.split_once('>').unwrap();
     let (text, _) = after.split_once("</textarea>").unwrap();
@@ -45,7 +45,7 @@ fn filled_in(page: &str) -> String {
 #[tokio::test]
 async fn the_flash_is_a_short_lived_cookie_that_no_script_reads() {
     for app in App::both().await {
-        let flash = flash_of_expired(&app, &app.user(), "not yet saved").await;
+        let flash = post_flash_when_expired(&app, &app.user(), "not yet saved").await;
         for attribute in ["HttpOnly", "SameSite=Lax", "Max-Age=300", "Path=/"] {
             assert!(flash.has(attribute), "{attribute}: {flash:?}");
         }
@@ -70,13 +70,13 @@ async fn the_longest_message_fits_into_the_flash() {
         for character in ["a", "\n", "\"", "日", "😀", "%"] {
             let user = app.user();
             let longest = format!("a{}b", character.repeat(498));
-            let flash = flash_of_expired(&app, &user, &longest).await;
+            let flash = post_flash_when_expired(&app, &user, &longest).await;
             assert!(flash.size() <= 2_700, "{} of {character:?}", flash.size());
             let page = Event::page("/")
                 .signed_in(&user)
                 .cookie(&flash.name, &flash.value);
             let page = app.send(page).await;
-            assert_eq!(filled_in(page.page(200)), longest);
+            assert_eq!(read_textarea(page.page(200)), longest);
         }
     }
 }
@@ -86,13 +86,13 @@ async fn a_message_that_is_far_too_long_does_not_make_the_flash_too_large() {
     let app = App::deployed().await;
     let user = app.user();
     for message in ["a".repeat(1_000_000), "😀".repeat(501), "\"".repeat(5_000)] {
-        let flash = flash_of(&app, Event::post_quote(&message).signed_in(&user)).await;
+        let flash = post_flash(&app, Event::post_quote(&message).signed_in(&user)).await;
         assert!(flash.size() <= 2_700, "{}", flash.size());
         let page = Event::page("/")
             .signed_in(&user)
             .cookie(&flash.name, &flash.value);
         let page = app.send(page).await;
-        let kept = filled_in(page.page(200));
+        let kept = read_textarea(page.page(200));
         assert!(
             message.starts_with(&kept) && kept.len() > 1_000,
             "{}",
@@ -106,12 +106,12 @@ async fn the_next_page_shows_the_flash_and_why_and_forgets_it() {
     for app in App::both().await {
         let user = app.user();
         let message = "not yet <b>saved</b> & \"so\"";
-        let flash = flash_of_expired(&app, &user, message).await;
+        let flash = post_flash_when_expired(&app, &user, message).await;
         let page = Event::page("/")
             .signed_in(&user)
             .cookie(&flash.name, &flash.value);
         let page = app.send(page).await;
-        assert_eq!(filled_in(page.page(200)), message);
+        assert_eq!(read_textarea(page.page(200)), message);
         assert!(page.body.contains("session had expired"), "{}", page.body);
         let forgotten = page.cookie(&flash.name).unwrap();
         assert!(
@@ -130,7 +130,7 @@ async fn each_error_is_told_in_its_own_words() {
         (&*"a".repeat(501), "500 characters"),
         ("a\u{1b}b", "character that cannot be shown"),
     ] {
-        let flash = flash_of(&app, Event::post_quote(message).signed_in(&user)).await;
+        let flash = post_flash(&app, Event::post_quote(message).signed_in(&user)).await;
         let page = Event::page("/")
             .signed_in(&user)
             .cookie(&flash.name, &flash.value);
@@ -146,7 +146,7 @@ async fn a_deletion_that_could_not_be_done_is_told_too() {
     app.send(Event::put_quote("still here").bearer(&user.token))
         .await;
     let expired = app.instance.expired_token(&user);
-    let flash = flash_of(&app, Event::post_delete().session(&expired)).await;
+    let flash = post_flash(&app, Event::post_delete().session(&expired)).await;
     let page = Event::page("/")
         .signed_in(&user)
         .cookie(&flash.name, &flash.value);
@@ -156,14 +156,14 @@ async fn a_deletion_that_could_not_be_done_is_told_too() {
         "{}",
         page.body
     );
-    assert_eq!(filled_in(&page.body), "still here");
+    assert_eq!(read_textarea(&page.body), "still here");
 }
 
 #[tokio::test]
 async fn the_flash_outlives_the_handshake_and_the_sign_in() {
     for app in App::both().await {
         let user = app.user();
-        let flash = flash_of_expired(&app, &user, "not yet saved").await;
+        let flash = post_flash_when_expired(&app, &user, "not yet saved").await;
         let expired = app.instance.expired_token(&user);
         for event in [Event::page("/"), Event::page("/").session(&expired)] {
             let redirect = app.send(event.cookie(&flash.name, &flash.value)).await;
@@ -185,7 +185,7 @@ async fn a_page_without_a_flash_clears_nothing() {
 async fn a_flash_that_is_not_ours_does_no_harm() {
     let app = App::deployed().await;
     let user = app.user();
-    let name = flash_of_expired(&app, &user, "x").await.name;
+    let name = post_flash_when_expired(&app, &user, "x").await.name;
     for value in [
         "",
         "%",
@@ -205,7 +205,7 @@ async fn a_flash_that_is_not_ours_does_no_harm() {
 #[tokio::test]
 async fn the_flash_of_one_user_is_not_shown_to_the_next() {
     for app in App::both().await {
-        let flash = flash_of_expired(&app, &app.user(), "for my eyes only").await;
+        let flash = post_flash_when_expired(&app, &app.user(), "for my eyes only").await;
         let page = Event::page("/")
             .signed_in(&app.user())
             .cookie(&flash.name, &flash.value);
@@ -218,11 +218,11 @@ async fn the_flash_of_one_user_is_not_shown_to_the_next() {
 #[tokio::test]
 async fn the_flash_of_nobody_is_shown_to_whoever_signs_in() {
     for app in App::both().await {
-        let flash = flash_of(&app, Event::post_quote("not yet saved")).await;
+        let flash = post_flash(&app, Event::post_quote("not yet saved")).await;
         let page = Event::page("/")
             .signed_in(&app.user())
             .cookie(&flash.name, &flash.value);
         let page = app.send(page).await;
-        assert_eq!(filled_in(page.page(200)), "not yet saved");
+        assert_eq!(read_textarea(page.page(200)), "not yet saved");
     }
 }

@@ -1,9 +1,9 @@
 //! Forms, as a browser without JavaScript sends them.
 
-use tests::{Answer, App, Event};
+use tests::{App, Event, Response};
 
 #[track_caller]
-fn assert_back_to_the_page(answer: &Answer) {
+fn assert_back_to_the_page(answer: &Response) {
     assert_eq!((answer.status, answer.location()), (303, "/"), "{answer:?}");
     assert_eq!(answer.body, "");
 }

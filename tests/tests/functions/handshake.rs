@@ -1,10 +1,10 @@
 //! The handshake: out to the Frontend API, and back.
 
 use serde_json::json;
-use tests::{Answer, App, Event, Instance, User};
+use tests::{App, Event, Instance, Response, User};
 
 /// The address of a handshake without its query.
-fn endpoint(answer: &Answer) -> &str {
+fn endpoint(answer: &Response) -> &str {
     assert_eq!(answer.status, 307, "{answer:?}");
     answer.location().split_once('?').unwrap().0
 }
@@ -17,7 +17,7 @@ fn session_directives(token: &str) -> Vec<String> {
 }
 
 fn handshake_of(instance: &Instance, user: &User) -> String {
-    instance.handshake(&session_directives(&user.token))
+    instance.handshake_token(&session_directives(&user.token))
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn only_a_page_load_is_redirected_to_a_handshake() {
     let expired = app.instance.expired_token(&app.user());
     for event in [
         Event::page("/").header("sec-fetch-dest", "empty"),
-        Event::page("/").method_is("HEAD"),
+        Event::page("/").with_method("HEAD"),
         Event::new("GET", "/").header("accept", "application/json"),
     ] {
         let answer = app.send(event.session(&expired)).await;
@@ -138,7 +138,7 @@ async fn each_state_of_the_cookies_has_its_reason() {
 
 #[tokio::test]
 async fn a_new_browser_of_a_development_instance_gets_its_token_first() {
-    let app = App::at_home().await;
+    let app = App::local().await;
     let answer = app.send(Event::page("/")).await;
     assert_eq!(
         endpoint(&answer),
@@ -150,7 +150,7 @@ async fn a_new_browser_of_a_development_instance_gets_its_token_first() {
 
 #[tokio::test]
 async fn the_token_of_a_development_browser_does_not_stay_in_the_address() {
-    let app = App::at_home().await;
+    let app = App::local().await;
     let answer = app
         .send(Event::page("/?x=1&__clerk_db_jwt=dvb_0123456789"))
         .await;
@@ -163,7 +163,7 @@ async fn the_token_of_a_development_browser_does_not_stay_in_the_address() {
 
 #[tokio::test]
 async fn a_development_handshake_comes_back_in_the_address_and_leaves_it() {
-    let app = App::at_home().await;
+    let app = App::local().await;
     let user = app.user();
     let handshake = handshake_of(app.instance, &user);
     let target = format!("/?x=1&__clerk_handshake={handshake}&__clerk_help=1");
@@ -230,7 +230,7 @@ async fn a_handshake_without_a_session_is_a_sign_out() {
         "__client_uat=0; Path=/".to_owned(),
         "__session=; Path=/; Max-Age=0".to_owned(),
     ];
-    let handshake = app.instance.handshake(&directives);
+    let handshake = app.instance.handshake_token(&directives);
     let answer = app
         .send(Event::page("/").cookie("__clerk_handshake", &handshake))
         .await;
@@ -285,7 +285,7 @@ async fn a_forged_handshake_sets_no_cookie_in_production() {
 
 #[tokio::test]
 async fn a_forged_handshake_is_explained_in_development() {
-    let app = App::at_home().await;
+    let app = App::local().await;
     for token in forged(&app) {
         let answer = app
             .send(Event::page(&format!("/?__clerk_handshake={token}")))
@@ -302,7 +302,7 @@ async fn a_directive_that_would_be_two_headers_sets_no_cookie() {
     let user = app.user();
     let mut directives = session_directives(&user.token);
     directives.push("a=b\r\nset-cookie: pwned=1".to_owned());
-    let handshake = app.instance.handshake(&directives);
+    let handshake = app.instance.handshake_token(&directives);
     let answer = app
         .send(Event::page("/").cookie("__clerk_handshake", &handshake))
         .await;

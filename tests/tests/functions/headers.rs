@@ -1,6 +1,6 @@
 //! The headers that answers have.
 
-use tests::{Answer, App, Event};
+use tests::{App, Event, Response};
 
 /// One request for each way in which the functions answer, and its status.
 fn one_of_each(app: &App) -> Vec<(u16, Event)> {
@@ -54,7 +54,7 @@ async fn every_answer_is_private_and_hardened() {
     }
 }
 
-fn assert_hardened(answer: &Answer) {
+fn assert_hardened(answer: &Response) {
     let exact = [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "same-origin"),

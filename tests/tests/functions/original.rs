@@ -10,18 +10,18 @@ use tests::postgres::Database;
 use tests::{App, Event};
 use tokio::sync::OnceCell;
 
-use crate::table::{SOON, ZONE, abroad, age};
+use crate::table::{FRESH_AGE, TEST_TIME_ZONE, age, create_in_time_zone};
 
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/original/original.mjs");
+const ORIGINAL_PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/original/original.mjs");
 
 /// The folder in which Node finds what the original application is made of.
 async fn packages() -> &'static PathBuf {
-    static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
+    static ORIGINAL_PACKAGES: OnceCell<PathBuf> = OnceCell::const_new();
     let fetched = async {
         let node_modules = tools::fetch_packages("tests/original", None);
         node_modules.await.unwrap().join("..")
     };
-    FOLDER.get_or_init(|| fetched).await
+    ORIGINAL_PACKAGES.get_or_init(|| fetched).await
 }
 
 /// The original application with its sessions in this time zone.
@@ -42,7 +42,7 @@ impl Original<'_> {
             // Where the program runs must not matter either.
             .env("TZ", "Asia/Tokyo")
             .current_dir(packages().await)
-            .stdin(std::fs::File::open(PROGRAM).unwrap())
+            .stdin(std::fs::File::open(ORIGINAL_PROGRAM).unwrap())
             .stderr(Stdio::inherit())
             .output()
             .unwrap();
@@ -53,11 +53,11 @@ impl Original<'_> {
 
 #[tokio::test]
 async fn a_row_of_ours_is_read_by_the_original_with_its_time() {
-    let database = abroad(true).await;
+    let database = create_in_time_zone(true).await;
     let app = App::deployed_on(&database);
     let user = app.user();
     let saved = app.send(Event::put_quote("ours").bearer(&user.token)).await;
-    for zone in ["UTC", ZONE] {
+    for zone in ["UTC", TEST_TIME_ZONE] {
         let original = Original {
             database: &database,
             zone,
@@ -70,10 +70,10 @@ async fn a_row_of_ours_is_read_by_the_original_with_its_time() {
 
 #[tokio::test]
 async fn a_row_of_the_original_is_read_by_us_with_its_time() {
-    let database = abroad(true).await;
-    let client = database.client().await;
+    let database = create_in_time_zone(true).await;
+    let client = database.connect().await;
     let app = App::deployed_on(&database);
-    for zone in ["UTC", ZONE] {
+    for zone in ["UTC", TEST_TIME_ZONE] {
         let user = app.user();
         let original = Original {
             database: &database,
@@ -87,7 +87,7 @@ async fn a_row_of_the_original_is_read_by_us_with_its_time() {
         // which Neon's sessions have, it is the right one.
         if zone == "UTC" {
             let age = age(&client, &found.json()["savedAt"]).await;
-            assert!((-SOON..SOON).contains(&age), "{age}");
+            assert!((-FRESH_AGE..FRESH_AGE).contains(&age), "{age}");
         }
     }
 }

@@ -133,7 +133,7 @@ async fn clerk_js_is_told_the_instance_and_comes_from_its_frontend_api() {
             .contains("https://clerk.example.com/npm/@clerk/clerk-js@6/")
     );
 
-    let app = App::at_home().await;
+    let app = App::local().await;
     let page = app.send(Event::page("/").signed_in(&app.user())).await;
     assert!(
         page.page(200)
@@ -193,7 +193,7 @@ async fn a_session_that_does_not_verify_is_explained_and_not_redirected() {
 
 #[tokio::test]
 async fn a_clock_that_is_wrong_is_explained_and_not_redirected_for_ever() {
-    let app = App::at_home().await;
+    let app = App::local().await;
     let user = app.user();
     let early = serde_json::json!({ "nbf": tests::clerk::now() + 3600 });
     let early = app.instance.token_with(&user, &early);

@@ -1,28 +1,28 @@
 //! Through PgBouncer in transaction mode, where each statement may run on
 //! another backend.
 
-use tests::postgres::{Database, new_server};
+use tests::postgres::{Database, start_server};
 use tests::{App, Event, Function, PgBouncer};
 use tokio::task::JoinSet;
 
-/// Connections to Postgres that everybody shares.
-const POOL: usize = 5;
+/// Connections to Postgres that all environments share.
+const SHARED_CONNECTIONS: usize = 5;
 
 /// Applications at once, of four environments each.
-const APPS: usize = 5;
+const CONCURRENT_APPS: usize = 5;
 
 /// Requests to each environment.
-const REQUESTS: usize = 50;
+const REQUESTS_EACH: usize = 50;
 
-/// A pooler in front of the shared database.
-async fn pooler() -> PgBouncer {
-    PgBouncer::start(&Database::shared().await, POOL).await
+/// Starts a pooler in front of the shared database.
+async fn start_pooler() -> PgBouncer {
+    PgBouncer::start(&Database::shared().await, SHARED_CONNECTIONS).await
 }
 
 /// Saves, finds, shows and deletes a quote, again and again.
 async fn use_all_functions(app: App) {
     let user = app.user();
-    for round in 0..REQUESTS {
+    for round in 0..REQUESTS_EACH {
         let message = format!("quote {round}");
         let saved = app.send(Event::put_quote(&message).bearer(&user.token));
         assert_eq!(saved.await.status, 201);
@@ -37,30 +37,33 @@ async fn use_all_functions(app: App) {
 
 #[tokio::test]
 async fn a_thousand_requests_of_twenty_environments_share_five_connections() {
-    assert_eq!(APPS * Function::ALL.len(), 20);
-    assert_eq!(APPS * Function::ALL.len() * REQUESTS, 1_000);
-    let pooler = pooler().await;
+    assert_eq!(CONCURRENT_APPS * Function::VARIANTS.len(), 20);
+    assert_eq!(
+        CONCURRENT_APPS * Function::VARIANTS.len() * REQUESTS_EACH,
+        1_000
+    );
+    let pooler = start_pooler().await;
     let name = format!("pooled-{}", tests::unique());
     let database = pooler
         .database
         .with_parameter(&format!("application_name={name}"));
     let mut working = JoinSet::new();
-    for _ in 0..APPS {
+    for _ in 0..CONCURRENT_APPS {
         working.spawn(use_all_functions(App::deployed_on(&database)));
     }
     while let Some(done) = working.join_next().await {
         done.unwrap();
     }
-    // Nobody has gone past the pooler.
+    // No environment has connected past the pooler.
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
-    let client = Database::shared().await.client().await;
+    let client = Database::shared().await.connect().await;
     let row = client.query_one(sql, &[&name]).await.unwrap();
     assert!((1..=5).contains(&row.get::<_, i64>(0)), "{row:?}");
 }
 
 #[tokio::test]
 async fn a_pooler_that_was_restarted_loses_no_request() {
-    let mut pooler = pooler().await;
+    let mut pooler = start_pooler().await;
     let app = App::deployed_on(&pooler.database);
     let user = app.user();
     for round in ["1", "2", "3"] {
@@ -74,10 +77,10 @@ async fn a_pooler_that_was_restarted_loses_no_request() {
 
 #[tokio::test]
 async fn a_database_restarted_behind_a_pooler_loses_no_request() {
-    let mut server = new_server().await;
+    let mut server = start_server().await;
     let database = Database::of(&server);
     database.migrate().await;
-    let pooler = PgBouncer::start(&database, POOL).await;
+    let pooler = PgBouncer::start(&database, SHARED_CONNECTIONS).await;
     let app = App::deployed_on(&pooler.database);
     let user = app.user();
     for round in ["1", "2", "3"] {
@@ -92,7 +95,7 @@ async fn a_database_restarted_behind_a_pooler_loses_no_request() {
 
 #[tokio::test]
 async fn a_pooler_without_channel_binding_is_refused_only_where_it_is_required() {
-    let pooler = pooler().await;
+    let pooler = start_pooler().await;
     let required = pooler.database.with_parameter("channel_binding=require");
     let app = App::deployed_on(&required);
     let answer = app.send(Event::get_quote().bearer(&app.user().token)).await;

@@ -5,17 +5,17 @@ use tests::postgres::Database;
 use tests::{App, Event, unique};
 use tokio_postgres::error::SqlState;
 
-const MANUAL: &str = include_str!("../../../infra/README.md");
+const INFRA_README: &str = include_str!("../../../infra/README.md");
 
-/// A password for both roles.
-const PASSWORD: &str = "of-the-roles";
+/// The password of both roles.
+const ROLE_PASSWORD: &str = "of-the-roles";
 
-/// A database whose owner has followed the manual: the database as the role
-/// for everything sees it, and as the role that only reads does.
-async fn as_the_manual_says() -> [Database; 2] {
+/// Creates a database with the roles of infra/README.md. Returns it for the role
+/// that changes quotes, and for the one that only reads them.
+async fn create_roles() -> [Database; 2] {
     let database = Database::empty().await;
     database.migrate().await;
-    let (_, block) = MANUAL.split_once("```sql\n").unwrap();
+    let (_, block) = INFRA_README.split_once("```sql\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
     // Roles belong to the server, and other tests make theirs.
     let [app, reader] = ["quotes_app", "quotes_reader"].map(|role| {
@@ -25,14 +25,14 @@ async fn as_the_manual_says() -> [Database; 2] {
     let sql = block
         .replace(app.0, &app.1)
         .replace(reader.0, &reader.1)
-        .replace('…', PASSWORD);
-    database.client().await.batch_execute(&sql).await.unwrap();
-    [app.1, reader.1].map(|role| database.by(&role, PASSWORD))
+        .replace('…', ROLE_PASSWORD);
+    database.connect().await.batch_execute(&sql).await.unwrap();
+    [app.1, reader.1].map(|role| database.as_role(&role, ROLE_PASSWORD))
 }
 
 #[tokio::test]
 async fn every_function_works_with_the_role_for_it() {
-    let [app, reader] = as_the_manual_says().await;
+    let [app, reader] = create_roles().await;
     let (changing, reading) = (App::deployed_on(&app), App::deployed_on(&reader));
     let user = changing.user();
     for status in [201, 200] {
@@ -53,7 +53,7 @@ async fn every_function_works_with_the_role_for_it() {
 
 #[tokio::test]
 async fn the_reading_role_changes_nothing() {
-    let [app, reader] = as_the_manual_says().await;
+    let [app, reader] = create_roles().await;
     let user = App::deployed_on(&app).user();
     for event in [
         Event::put_quote("quote").bearer(&user.token),
@@ -65,8 +65,8 @@ async fn the_reading_role_changes_nothing() {
 
 #[tokio::test]
 async fn neither_role_reaches_anything_else() {
-    for role in as_the_manual_says().await {
-        let client = role.client().await;
+    for role in create_roles().await {
+        let client = role.connect().await;
         for sql in [
             "CREATE TABLE more (n int)",
             "DROP TABLE user_messages",

@@ -4,34 +4,32 @@ use std::time::{Duration, Instant};
 
 use dev::postgres::Server;
 use nix::sys::signal::Signal;
-use tests::postgres::{Database, new_server};
-use tests::{Answer, App, Event, Function, PgBouncer, Proxy, User};
+use tests::postgres::{Database, start_server};
+use tests::runtime_api::RESPONSE_TIMEOUT;
+use tests::{App, Event, Function, PgBouncer, Proxy, Response, User};
 use tokio::time::sleep;
 use tokio_postgres::Transaction;
 
-/// Longest wait for a 503: less than the functions' timeout of 10 s.
-const DEADLINE: Duration = Duration::from_secs(9);
-
 /// Longest start without a database: a small part of Lambda's 10 s.
-const START: Duration = Duration::from_secs(4);
+const START_WITHOUT_DATABASE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Longest wait for a backend to notice that its statement was called off.
-const CALLED_OFF: Duration = Duration::from_secs(5);
+/// Longest wait for a backend to notice that its statement was cancelled.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often something is repeated that depends on chance.
-const ROUNDS: usize = 10;
+const CHANCE_ROUNDS: usize = 10;
 
-async fn get(app: &App, user: &User) -> Answer {
+async fn get(app: &App, user: &User) -> Response {
     app.send(Event::get_quote().bearer(&user.token)).await
 }
 
-async fn put(app: &App, user: &User, message: &str) -> Answer {
+async fn put(app: &App, user: &User, message: &str) -> Response {
     app.send(Event::put_quote(message).bearer(&user.token))
         .await
 }
 
 #[track_caller]
-fn assert_unavailable(answer: &Answer) {
+fn assert_unavailable(answer: &Response) {
     assert_eq!(answer.status, 503, "{answer:?}");
     let seconds = answer.header("retry-after").unwrap();
     assert!(
@@ -41,21 +39,21 @@ fn assert_unavailable(answer: &Answer) {
 }
 
 /// Locks a user's row, so that every change of it waits.
-async fn hold(transaction: &Transaction<'_>, user: &User) {
+async fn lock_row(transaction: &Transaction<'_>, user: &User) {
     let lock = "SELECT 1 FROM user_messages WHERE user_id = $1 FOR UPDATE";
     transaction.execute(lock, &[&user.id]).await.unwrap();
 }
 
-/// A server of the test's own, with the table.
-async fn own_server() -> (Server, Database) {
-    let server = new_server().await;
+/// Starts a server for one test, with the table.
+async fn start_migrated_server() -> (Server, Database) {
+    let server = start_server().await;
     let database = Database::of(&server);
     database.migrate().await;
     (server, database)
 }
 
-/// An application on the shared server by way of a proxy.
-async fn behind_proxy() -> (App, Proxy) {
+/// Starts an application that reaches the shared server by way of a proxy.
+async fn start_behind_proxy() -> (App, Proxy) {
     let database = Database::shared().await;
     let proxy = Proxy::start(database.port()).await;
     (App::deployed_on(&database.through(proxy.port())), proxy)
@@ -63,14 +61,18 @@ async fn behind_proxy() -> (App, Proxy) {
 
 #[tokio::test]
 async fn a_database_may_be_down_at_the_start_come_up_and_go_away_again() {
-    let (mut server, database) = own_server().await;
+    let (mut server, database) = start_migrated_server().await;
     server.halt().await.unwrap();
     let app = App::deployed_on(&database);
     let user = app.user();
 
     let begin = Instant::now();
     app.environment(Function::GetQuote).await;
-    assert!(begin.elapsed() < START, "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < START_WITHOUT_DATABASE_TIMEOUT,
+        "{:?}",
+        begin.elapsed()
+    );
     let process = app.environment(Function::GetQuote).await.process();
 
     for _ in 0..2 {
@@ -78,15 +80,15 @@ async fn a_database_may_be_down_at_the_start_come_up_and_go_away_again() {
         let refused = get(&app, &user).await;
         refused.problem(503);
         assert_unavailable(&refused);
-        assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < RESPONSE_TIMEOUT, "{:?}", begin.elapsed());
 
-        // Three seconds later, while somebody waits.
+        // While a request waits.
         let wake_up = async {
             sleep(Duration::from_secs(3)).await;
             server.resume().await.unwrap();
         };
         let (answer, ()) = tokio::join!(get(&app, &user), wake_up);
-        // On a busy machine just too late for it.
+        // 503: on a busy machine it may come too late for the request.
         assert!(matches!(answer.status, 404 | 503), "{answer:?}");
         get(&app, &user).await.problem(404);
         server.halt().await.unwrap();
@@ -96,7 +98,7 @@ async fn a_database_may_be_down_at_the_start_come_up_and_go_away_again() {
 
 #[tokio::test]
 async fn a_database_that_goes_down_is_503_until_it_is_back() {
-    let (mut server, database) = own_server().await;
+    let (mut server, database) = start_migrated_server().await;
     let app = App::deployed_on(&database);
     let user = app.user();
     assert_eq!(put(&app, &user, "kept").await.status, 201);
@@ -110,7 +112,7 @@ async fn a_database_that_goes_down_is_503_until_it_is_back() {
         app.send(Event::delete_quote().bearer(&user.token)),
         app.send(Event::page("/").signed_in(&user)),
     );
-    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < RESPONSE_TIMEOUT, "{:?}", begin.elapsed());
     for answer in [&found, &saved, &deleted, &page] {
         assert_unavailable(answer);
     }
@@ -124,7 +126,7 @@ async fn a_database_that_goes_down_is_503_until_it_is_back() {
 
 #[tokio::test]
 async fn a_database_that_wakes_up_meanwhile_is_waited_for() {
-    for negotiation in Database::shared().await.negotiations().await {
+    for negotiation in Database::shared().await.tls_negotiations().await {
         let database = Database::shared().await;
         let proxy = Proxy::start(database.port()).await;
         let database = database.through(proxy.port());
@@ -132,11 +134,11 @@ async fn a_database_that_wakes_up_meanwhile_is_waited_for() {
         let app = App::deployed_on(&database.with_parameter(&parameter));
         let user = app.user();
         app.environment(Function::GetQuote).await;
-        proxy.refuse(true);
-        proxy.cut();
+        proxy.refuse_connections(true);
+        proxy.close_connections();
         let wake_up = async {
             sleep(Duration::from_millis(1_500)).await;
-            proxy.refuse(false);
+            proxy.refuse_connections(false);
         };
         let (answer, ()) = tokio::join!(get(&app, &user), wake_up);
         answer.problem(404);
@@ -150,7 +152,7 @@ async fn a_database_that_wakes_up_meanwhile_is_waited_for() {
 
 #[tokio::test]
 async fn a_slow_network_is_no_outage() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = start_behind_proxy().await;
     let user = app.user();
     // Too slow for the deadline of the start.
     proxy.delay(Duration::from_millis(400));
@@ -159,14 +161,14 @@ async fn a_slow_network_is_no_outage() {
 
 #[tokio::test]
 async fn a_form_that_met_no_database_keeps_its_text() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = start_behind_proxy().await;
     let user = app.user();
-    proxy.refuse(true);
+    proxy.refuse_connections(true);
     let answer = app
         .send(Event::post_quote("not yet saved").signed_in(&user))
         .await;
     assert_eq!((answer.status, answer.location()), (303, "/"), "{answer:?}");
-    proxy.refuse(false);
+    proxy.refuse_connections(false);
     let flash = &answer.cookies[0];
     let page = Event::page("/")
         .signed_in(&user)
@@ -178,7 +180,7 @@ async fn a_form_that_met_no_database_keeps_its_text() {
 
 #[tokio::test]
 async fn a_server_that_was_restarted_between_requests_loses_none() {
-    let (mut server, database) = own_server().await;
+    let (mut server, database) = start_migrated_server().await;
     let app = App::deployed_on(&database);
     let user = app.user();
     put(&app, &user, "0").await;
@@ -198,13 +200,13 @@ async fn backends_that_are_terminated_between_requests_lose_none() {
     let name = format!("quotes-{}", tests::unique());
     let database = Database::shared().await;
     let app = App::deployed_on(&database.with_parameter(&format!("application_name={name}")));
-    let admin = database.client().await;
+    let admin = database.connect().await;
     let user = app.user();
     put(&app, &user, "0").await;
     get(&app, &user).await;
     let sql =
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1";
-    for round in 1..=ROUNDS {
+    for round in 1..=CHANCE_ROUNDS {
         let row = admin.query_one(sql, &[&name]).await.unwrap();
         assert_eq!(row.get::<_, i64>(0), 2);
         let message = round.to_string();
@@ -215,11 +217,11 @@ async fn backends_that_are_terminated_between_requests_lose_none() {
 
 #[tokio::test]
 async fn a_connection_that_was_cut_between_requests_loses_none() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = start_behind_proxy().await;
     let user = app.user();
     put(&app, &user, "0").await;
-    for round in 1..=ROUNDS {
-        proxy.cut();
+    for round in 1..=CHANCE_ROUNDS {
+        proxy.close_connections();
         let message = round.to_string();
         assert_eq!(put(&app, &user, &message).await.status, 200);
         assert_eq!(get(&app, &user).await.json()["message"], message);
@@ -228,12 +230,12 @@ async fn a_connection_that_was_cut_between_requests_loses_none() {
 
 #[tokio::test]
 async fn a_save_whose_answer_was_lost_is_saved() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = start_behind_proxy().await;
     let user = app.user();
     get(&app, &user).await.problem(404);
     app.environment(Function::SaveQuote).await;
-    for round in 1..=ROUNDS {
-        proxy.lose_next_answer();
+    for round in 1..=CHANCE_ROUNDS {
+        proxy.lose_next_response();
         let message = round.to_string();
         let saved = put(&app, &user, &message).await;
         assert!(matches!(saved.status, 200 | 201), "{saved:?}");
@@ -244,20 +246,20 @@ async fn a_save_whose_answer_was_lost_is_saved() {
 
 #[tokio::test]
 async fn a_connection_that_died_silently_in_a_frozen_environment_loses_no_save() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = start_behind_proxy().await;
     let user = app.user();
     put(&app, &user, "before").await;
     get(&app, &user).await;
     for message in ["first", "second"] {
         let environment = app.environment(Function::SaveQuote).await;
         environment.signal(Signal::SIGSTOP);
-        proxy.swallow();
+        proxy.blackhole_connections();
         sleep(Duration::from_millis(100)).await;
         environment.signal(Signal::SIGCONT);
 
         let begin = Instant::now();
         let saved = put(&app, &user, message).await;
-        assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < RESPONSE_TIMEOUT, "{:?}", begin.elapsed());
         assert!(matches!(saved.status, 200 | 503), "{saved:?}");
         assert_eq!(put(&app, &user, message).await.status, 200);
         let found = get(&app, &user).await;
@@ -267,7 +269,7 @@ async fn a_connection_that_died_silently_in_a_frozen_environment_loses_no_save()
 
 #[tokio::test]
 async fn an_environment_that_is_frozen_in_a_statement_gets_its_answer_later() {
-    let (app, _proxy) = behind_proxy().await;
+    let (app, _proxy) = start_behind_proxy().await;
     let user = app.user();
     get(&app, &user).await;
     let environment = app.environment(Function::GetQuote).await;
@@ -287,12 +289,12 @@ async fn a_statement_that_does_not_end_is_503_in_time() {
     let user = app.user();
     put(&app, &user, "held").await;
 
-    let mut holder = database.client().await;
+    let mut holder = database.connect().await;
     let transaction = holder.transaction().await.unwrap();
-    hold(&transaction, &user).await;
+    lock_row(&transaction, &user).await;
     let begin = Instant::now();
     assert_unavailable(&put(&app, &user, "held up").await);
-    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < RESPONSE_TIMEOUT, "{:?}", begin.elapsed());
 
     transaction.rollback().await.unwrap();
     assert_eq!(put(&app, &user, "after").await.status, 200);
@@ -301,19 +303,19 @@ async fn a_statement_that_does_not_end_is_503_in_time() {
 
 #[tokio::test]
 async fn everything_slow_at_once_is_503_in_time() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = start_behind_proxy().await;
     let user = app.user();
     put(&app, &user, "held").await;
-    let mut holder = Database::shared().await.client().await;
+    let mut holder = Database::shared().await.connect().await;
     let transaction = holder.transaction().await.unwrap();
-    hold(&transaction, &user).await;
+    lock_row(&transaction, &user).await;
     // Five of these are a connection, six before Postgres 18; the statement
     // then waits for the row.
-    proxy.cut();
+    proxy.close_connections();
     proxy.delay(Duration::from_millis(500));
     let begin = Instant::now();
     assert_unavailable(&put(&app, &user, "held up").await);
-    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < RESPONSE_TIMEOUT, "{:?}", begin.elapsed());
 }
 
 #[tokio::test]
@@ -324,9 +326,9 @@ async fn a_save_that_was_given_up_does_not_happen_later() {
         let app = App::deployed_on(way);
         let user = app.user();
         put(&app, &user, "held").await;
-        let mut holder = database.client().await;
+        let mut holder = database.connect().await;
         let transaction = holder.transaction().await.unwrap();
-        hold(&transaction, &user).await;
+        lock_row(&transaction, &user).await;
         assert_unavailable(&put(&app, &user, "never to be").await);
 
         // Nobody waits for the row any more, although it is still held.
@@ -341,7 +343,7 @@ async fn a_save_that_was_given_up_does_not_happen_later() {
             > 0
         {
             assert!(
-                begin.elapsed() < CALLED_OFF,
+                begin.elapsed() < CANCEL_TIMEOUT,
                 "somebody still waits to save: {}",
                 pooler.log()
             );
@@ -362,16 +364,16 @@ async fn an_address_where_nothing_answers_is_503_in_time() {
     app.environment(Function::GetQuote).await;
     let begin = Instant::now();
     assert_unavailable(&get(&app, &user).await);
-    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < RESPONSE_TIMEOUT, "{:?}", begin.elapsed());
 }
 
 #[tokio::test]
 async fn a_request_that_failed_is_in_the_log_once() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = start_behind_proxy().await;
     let user = app.user();
     app.environment(Function::GetQuote).await;
-    proxy.refuse(true);
-    proxy.cut();
+    proxy.refuse_connections(true);
+    proxy.close_connections();
     assert_unavailable(&get(&app, &user).await);
     let log = app.log();
     let errors = log.lines().filter(|line| line.contains("ERROR")).count();

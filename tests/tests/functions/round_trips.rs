@@ -4,8 +4,8 @@ use tests::postgres::Database;
 use tests::proxy::Traffic;
 use tests::{App, Event, Function, Proxy, User};
 
-/// An application whose connections are counted.
-async fn counted(parameters: &str) -> (App, Proxy) {
+/// Starts an application whose connections are counted.
+async fn start_counted(parameters: &str) -> (App, Proxy) {
     let database = Database::shared().await;
     let proxy = Proxy::start(database.port()).await;
     let mut database = database.through(proxy.port());
@@ -13,8 +13,8 @@ async fn counted(parameters: &str) -> (App, Proxy) {
     (App::deployed_on(&database), proxy)
 }
 
-/// What has passed while `work` was done.
-async fn cost(proxy: &Proxy, work: impl Future) -> Traffic {
+/// Counts what passes while `work` is done.
+async fn count_traffic(proxy: &Proxy, work: impl Future) -> Traffic {
     let before = proxy.traffic();
     work.await;
     let after = proxy.traffic();
@@ -24,8 +24,8 @@ async fn cost(proxy: &Proxy, work: impl Future) -> Traffic {
     }
 }
 
-/// One request for each function that reaches the database.
-fn one_for_each(user: &User) -> [Event; 4] {
+/// One request for each function.
+fn requests(user: &User) -> [Event; 4] {
     [
         Event::put_quote("quote").bearer(&user.token),
         Event::get_quote().bearer(&user.token),
@@ -36,13 +36,13 @@ fn one_for_each(user: &User) -> [Event; 4] {
 
 #[tokio::test]
 async fn a_warm_request_is_one_round_trip() {
-    let (app, proxy) = counted("").await;
+    let (app, proxy) = start_counted("").await;
     let user = app.user();
-    for event in one_for_each(&user) {
+    for event in requests(&user) {
         app.send(event).await;
     }
-    for event in one_for_each(&user) {
-        let cost = cost(&proxy, app.send(event.clone())).await;
+    for event in requests(&user) {
+        let cost = count_traffic(&proxy, app.send(event.clone())).await;
         let one = Traffic {
             connections: 0,
             round_trips: 1,
@@ -53,8 +53,8 @@ async fn a_warm_request_is_one_round_trip() {
 
 #[tokio::test]
 async fn a_request_without_a_valid_token_costs_the_database_nothing() {
-    let (app, proxy) = counted("").await;
-    for function in Function::ALL {
+    let (app, proxy) = start_counted("").await;
+    for function in Function::VARIANTS {
         app.environment(function).await;
     }
     let expired = app.instance.expired_token(&app.user());
@@ -71,7 +71,7 @@ async fn a_request_without_a_valid_token_costs_the_database_nothing() {
             .signed_in(&app.user())
             .without("sec-fetch-site"),
     ] {
-        let cost = cost(&proxy, app.send(event.clone())).await;
+        let cost = count_traffic(&proxy, app.send(event.clone())).await;
         let nothing = Traffic {
             connections: 0,
             round_trips: 0,
@@ -82,20 +82,20 @@ async fn a_request_without_a_valid_token_costs_the_database_nothing() {
 
 #[tokio::test]
 async fn each_environment_has_one_connection_however_many_requests_come() {
-    let (app, proxy) = counted("").await;
+    let (app, proxy) = start_counted("").await;
     let user = app.user();
     for _ in 0..10 {
-        for event in one_for_each(&user) {
+        for event in requests(&user) {
             app.send(event).await;
         }
     }
-    assert_eq!(proxy.traffic().connections, Function::ALL.len());
+    assert_eq!(proxy.traffic().connections, Function::VARIANTS.len());
 }
 
-async fn cold(parameters: &str) -> usize {
-    let (app, proxy) = counted(parameters).await;
+async fn count_cold_start(parameters: &str) -> usize {
+    let (app, proxy) = start_counted(parameters).await;
     let user = app.user();
-    let cost = cost(&proxy, app.send(Event::get_quote().bearer(&user.token))).await;
+    let cost = count_traffic(&proxy, app.send(Event::get_quote().bearer(&user.token))).await;
     assert_eq!(cost.connections, 1);
     cost.round_trips
 }
@@ -107,7 +107,7 @@ async fn a_cold_start_is_eight_round_trips_or_less() {
     // in a round of its own.
     let version = Database::shared().await.server_version().await;
     let most = if version >= 18 { 7 } else { 8 };
-    let negotiated = cold("").await;
+    let negotiated = count_cold_start("").await;
     assert!(negotiated <= most, "{negotiated} on {version}");
 }
 
@@ -117,22 +117,22 @@ async fn direct_negotiation_saves_a_cold_start_one_round_trip() {
     let direct = "&sslnegotiation=direct";
     if version < 17 {
         // Such a server takes it for garbage and hangs up.
-        let (app, _proxy) = counted(direct).await;
+        let (app, _proxy) = start_counted(direct).await;
         let answer = app.send(Event::get_quote().bearer(&app.user().token));
         answer.await.problem(503);
         return;
     }
     let most = if version >= 18 { 6 } else { 7 };
-    let direct = cold(direct).await;
+    let direct = count_cold_start(direct).await;
     assert!(direct <= most, "{direct} on {version}");
 }
 
 #[tokio::test]
 async fn the_connection_is_there_before_the_first_request() {
-    let (app, proxy) = counted("").await;
+    let (app, proxy) = start_counted("").await;
     app.environment(Function::GetQuote).await;
     let user = app.user();
-    let cost = cost(&proxy, app.send(Event::get_quote().bearer(&user.token))).await;
+    let cost = count_traffic(&proxy, app.send(Event::get_quote().bearer(&user.token))).await;
     assert_eq!(
         cost,
         Traffic {

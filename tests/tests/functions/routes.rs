@@ -206,7 +206,7 @@ async fn head_is_get_without_a_body() {
             Event::get_quote(),
         ] {
             let get = app.send(event.clone()).await;
-            let head = app.send(event.method_is("HEAD")).await;
+            let head = app.send(event.with_method("HEAD")).await;
             assert_eq!(head.status, get.status, "{}", get.body);
             assert_eq!(head.header("content-type"), get.header("content-type"));
             assert_eq!(head.body, "");

@@ -6,40 +6,42 @@ use tests::{App, Event, unique};
 use tokio_postgres::Client;
 
 /// How the original application (neondatabase/guide-neon-next-clerk) made it.
-const ORIGINAL: &str = r#"CREATE TABLE IF NOT EXISTS "user_messages" (
+const ORIGINAL_TABLE: &str = r#"CREATE TABLE IF NOT EXISTS "user_messages" (
     "user_id" text PRIMARY KEY NOT NULL,
     "create_ts" timestamp DEFAULT now() NOT NULL,
     "message" text NOT NULL
 )"#;
 
 /// A time zone far from UTC, with daylight saving.
-pub(crate) const ZONE: &str = "America/New_York";
+pub(crate) const TEST_TIME_ZONE: &str = "America/New_York";
 
-/// How far two clocks of one machine are apart at most, in seconds.
-pub(crate) const SOON: f64 = 30.0;
+/// How old a row that was just saved is at most, in seconds. Two clocks may
+/// differ as much in the other direction.
+pub(crate) const FRESH_AGE: f64 = 30.0;
 
-/// A database in another time zone, with the table of the original or ours.
-pub(crate) async fn abroad(original: bool) -> Database {
+/// Creates a database in another time zone, with the table of the original or
+/// ours.
+pub(crate) async fn create_in_time_zone(original: bool) -> Database {
     let database = Database::empty().await;
-    let client = database.client().await;
+    let client = database.connect().await;
     let row = client
         .query_one("SELECT current_database()::text", &[])
         .await
         .unwrap();
     let name: String = row.get(0);
-    let abroad = format!("ALTER DATABASE {name} SET timezone TO '{ZONE}'");
-    client.batch_execute(&abroad).await.unwrap();
+    let set_time_zone = format!("ALTER DATABASE {name} SET timezone TO '{TEST_TIME_ZONE}'");
+    client.batch_execute(&set_time_zone).await.unwrap();
     if original {
-        client.batch_execute(ORIGINAL).await.unwrap();
+        client.batch_execute(ORIGINAL_TABLE).await.unwrap();
     }
     database.migrate().await;
     let row = database
-        .client()
+        .connect()
         .await
         .query_one("SHOW timezone", &[])
         .await
         .unwrap();
-    assert_eq!(row.get::<_, &str>(0), ZONE);
+    assert_eq!(row.get::<_, &str>(0), TEST_TIME_ZONE);
     database
 }
 
@@ -66,8 +68,8 @@ fn assert_is_rfc_3339_in_utc(saved_at: &Value) {
 #[tokio::test]
 async fn a_time_is_right_in_every_time_zone_on_both_tables() {
     for original in [false, true] {
-        let database = abroad(original).await;
-        let client = database.client().await;
+        let database = create_in_time_zone(original).await;
+        let client = database.connect().await;
         let app = App::deployed_on(&database);
         let user = app.user();
         let saved = app
@@ -78,14 +80,17 @@ async fn a_time_is_right_in_every_time_zone_on_both_tables() {
             let saved_at = &answer.json()["savedAt"];
             assert_is_rfc_3339_in_utc(saved_at);
             let age = age(&client, saved_at).await;
-            assert!((-SOON..SOON).contains(&age), "{saved_at} is {age} s ago");
+            assert!(
+                (-FRESH_AGE..FRESH_AGE).contains(&age),
+                "{saved_at} is {age} s ago"
+            );
         }
     }
 }
 
 #[tokio::test]
 async fn a_row_of_ours_has_the_time_that_the_original_application_reads() {
-    let database = abroad(true).await;
+    let database = create_in_time_zone(true).await;
     let app = App::deployed_on(&database);
     let user = app.user();
     app.send(Event::put_quote("quote").bearer(&user.token))
@@ -94,19 +99,19 @@ async fn a_row_of_ours_has_the_time_that_the_original_application_reads() {
     let sql = "SELECT extract(epoch FROM clock_timestamp() AT TIME ZONE 'UTC' - create_ts)::float8
                FROM user_messages WHERE user_id = $1";
     let row = database
-        .client()
+        .connect()
         .await
         .query_one(sql, &[&user.id])
         .await
         .unwrap();
     let age: f64 = row.get(0);
-    assert!((-SOON..SOON).contains(&age), "{age}");
+    assert!((-FRESH_AGE..FRESH_AGE).contains(&age), "{age}");
 }
 
 #[tokio::test]
 async fn a_row_of_the_original_application_is_read_with_its_time() {
     for original in [false, true] {
-        let database = abroad(original).await;
+        let database = create_in_time_zone(original).await;
         let app = App::deployed_on(&database);
         let user = app.user();
         let insert = "INSERT INTO user_messages VALUES ($1, $2::text::timestamptz AT TIME ZONE 'UTC', 'old')";
@@ -115,7 +120,7 @@ async fn a_row_of_the_original_application_is_read_with_its_time() {
         } else {
             &insert.replace(" AT TIME ZONE 'UTC'", "")
         };
-        let client = database.client().await;
+        let client = database.connect().await;
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
             [&user.id, &"2025-07-09T12:34:56Z"];
         client.execute(insert, &parameters).await.unwrap();
@@ -130,13 +135,13 @@ async fn a_row_of_the_original_application_is_read_with_its_time() {
 
         let new = app.send(Event::put_quote("new").bearer(&user.token)).await;
         let age = age(&client, &new.json()["savedAt"]).await;
-        assert!((-SOON..SOON).contains(&age), "{age}");
+        assert!((-FRESH_AGE..FRESH_AGE).contains(&age), "{age}");
     }
 }
 
 #[tokio::test]
 async fn everything_works_on_the_table_of_the_original_application() {
-    let app = App::deployed_on(&abroad(true).await);
+    let app = App::deployed_on(&create_in_time_zone(true).await);
     let user = app.user();
     let get = || app.send(Event::get_quote().bearer(&user.token));
     let put = |text: &'static str| app.send(Event::put_quote(text).bearer(&user.token));
@@ -183,7 +188,7 @@ async fn two_who_migrate_at_once_do_not_get_in_each_others_way() {
         assert!(applied > 0);
         assert!(migrations::missing(&options).await.unwrap().is_empty());
         let sql = "SELECT count(*) FROM refinery_schema_history";
-        let row = database.client().await.query_one(sql, &[]).await.unwrap();
+        let row = database.connect().await.query_one(sql, &[]).await.unwrap();
         assert_eq!(usize::try_from(row.get::<_, i64>(0)).unwrap(), applied);
     }
 }
@@ -192,14 +197,14 @@ async fn two_who_migrate_at_once_do_not_get_in_each_others_way() {
 async fn a_migration_that_was_interrupted_leaves_nothing_and_can_be_repeated() {
     for _ in 0..5 {
         let database = Database::empty().await;
-        let (options, client) = (database.options(), database.client().await);
+        let (options, client) = (database.options(), database.connect().await);
         // Somebody who makes the same table holds the migration up half-way.
         client.batch_execute("BEGIN").await.unwrap();
-        client.batch_execute(ORIGINAL).await.unwrap();
+        client.batch_execute(ORIGINAL_TABLE).await.unwrap();
         let migrating = tokio::spawn(async move { migrations::apply(&options).await });
         let waiting = "SELECT pid FROM pg_stat_activity
                        WHERE wait_event_type = 'Lock' AND datname = current_database()";
-        let watcher = database.client().await;
+        let watcher = database.connect().await;
         let pid: i32 = loop {
             match watcher.query_opt(waiting, &[]).await.unwrap() {
                 Some(row) => break row.get(0),
@@ -227,15 +232,15 @@ async fn asking_what_is_missing_changes_nothing() {
     let options = database.options();
     assert!(!migrations::missing(&options).await.unwrap().is_empty());
     let sql = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
-    let row = database.client().await.query_one(sql, &[]).await.unwrap();
+    let row = database.connect().await.query_one(sql, &[]).await.unwrap();
     assert_eq!(row.get::<_, i64>(0), 0);
 }
 
 #[tokio::test]
 async fn migrating_the_original_applications_database_loses_nothing() {
     let database = Database::empty().await;
-    let client = database.client().await;
-    client.batch_execute(ORIGINAL).await.unwrap();
+    let client = database.connect().await;
+    client.batch_execute(ORIGINAL_TABLE).await.unwrap();
     let insert = "INSERT INTO user_messages SELECT 'user_' || n, now(), 'quote ' || n
                   FROM generate_series(1, 1000) n";
     client.batch_execute(insert).await.unwrap();

@@ -13,31 +13,31 @@ use std::time::Duration;
 
 use dev::postgres::Server;
 use nix::sys::signal::Signal;
-use tests::pgbouncer::LOGIN_RETRY;
-use tests::postgres::{Database, new_server};
+use tests::pgbouncer::LOGIN_RETRY_DELAY;
+use tests::postgres::{Database, start_server};
 use tests::{App, Function, PgBouncer, Proxy};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use writer::{Counted, SLOWLY, Writer};
+use writer::{Counted, SAVE_DELAY, Writer};
 
 /// Rounds of what takes milliseconds.
-const MANY: usize = 300;
+const TERMINATION_ROUNDS: usize = 300;
 
 /// Restarts of a server, which take half a second each.
-const RESTARTS: usize = 100;
+const RESTART_ROUNDS: usize = 100;
 
-/// Frozen environments at once, and rounds of each: a connection that died
-/// silently costs the two seconds after which a statement is given up.
-const FROZEN: usize = 10;
-const FREEZES: usize = 20;
+/// Frozen environments at once, and rounds of each: a blackholed connection
+/// costs the two seconds after which a statement is given up.
+const FROZEN_ENVIRONMENTS: usize = 10;
+const FREEZE_ROUNDS: usize = 20;
 
-/// A server with the table, which remembers every change of a quote.
-async fn remembering() -> (Server, Database) {
-    let server = new_server().await;
+/// Starts a server with the table, which records every change of a quote.
+async fn start_recording_server() -> (Server, Database) {
+    let server = start_server().await;
     let database = Database::of(&server);
     database.migrate().await;
-    writer::remember(&database).await;
+    writer::record_changes(&database).await;
     (server, database)
 }
 
@@ -47,10 +47,10 @@ fn report(what: &str, counted: &Counted) {
 
 #[tokio::test]
 async fn backends_terminated_between_requests() {
-    let (_server, database) = remembering().await;
-    let admin = database.client().await;
+    let (_server, database) = start_recording_server().await;
+    let admin = database.connect().await;
     let mut writer = Writer::new(App::deployed_on(&database), &database);
-    for _ in 0..MANY {
+    for _ in 0..TERMINATION_ROUNDS {
         assert!(writer.save().await, "a 503 without need");
         terminate_all(&admin).await;
     }
@@ -59,13 +59,13 @@ async fn backends_terminated_between_requests() {
 
 #[tokio::test]
 async fn backends_terminated_during_statements() {
-    let (_server, database) = remembering().await;
-    let admin = database.client().await;
-    let slow = writer::slowed(&database).await;
+    let (_server, database) = start_recording_server().await;
+    let admin = database.connect().await;
+    let slow = writer::with_slow_saves(&database).await;
     let mut writer = Writer::new(App::deployed_on(&slow), &database);
-    for round in 0..MANY {
+    for round in 0..TERMINATION_ROUNDS {
         // From before the statement arrives until after it is done.
-        let moment = SLOWLY * (round % 12) as u32 / 10;
+        let moment = SAVE_DELAY * (round % 12) as u32 / 10;
         let terminate = async {
             sleep(moment).await;
             terminate_all(&admin).await;
@@ -78,9 +78,9 @@ async fn backends_terminated_during_statements() {
 
 #[tokio::test]
 async fn a_server_restarted_between_requests() {
-    let (mut server, database) = remembering().await;
+    let (mut server, database) = start_recording_server().await;
     let mut writer = Writer::new(App::deployed_on(&database), &database);
-    for round in 0..RESTARTS {
+    for round in 0..RESTART_ROUNDS {
         assert!(writer.save().await, "a 503 without need");
         restart(&mut server, round).await;
     }
@@ -89,53 +89,53 @@ async fn a_server_restarted_between_requests() {
 
 #[tokio::test]
 async fn a_server_restarted_during_statements() {
-    let (mut server, database) = remembering().await;
-    let slow = writer::slowed(&database).await;
+    let (mut server, database) = start_recording_server().await;
+    let slow = writer::with_slow_saves(&database).await;
     let mut writer = Writer::new(App::deployed_on(&slow), &database);
-    for round in 0..RESTARTS {
+    for round in 0..RESTART_ROUNDS {
         let restart = async {
-            sleep(SLOWLY / 2).await;
+            sleep(SAVE_DELAY / 2).await;
             restart(&mut server, round).await;
         };
         tokio::join!(writer.save(), restart);
     }
     let counted = writer.finish().await;
     report("restarted during statements", &counted);
-    assert!(counted.unavailable <= RESTARTS / 10);
+    assert!(counted.unavailable <= RESTART_ROUNDS / 10);
 }
 
 #[tokio::test]
 async fn a_server_restarted_during_statements_through_a_pooler() {
-    let (mut server, database) = remembering().await;
-    let slow = writer::slowed(&database).await;
+    let (mut server, database) = start_recording_server().await;
+    let slow = writer::with_slow_saves(&database).await;
     let pooler = PgBouncer::start(&slow, 5).await;
     let mut writer = Writer::new(App::deployed_on(&pooler.database), &database);
-    for round in 0..RESTARTS {
+    for round in 0..RESTART_ROUNDS {
         let restart = async {
-            sleep(SLOWLY / 2).await;
+            sleep(SAVE_DELAY / 2).await;
             restart(&mut server, round).await;
         };
         tokio::join!(writer.save(), restart);
     }
-    sleep(Duration::from_secs(LOGIN_RETRY + 1)).await;
+    sleep(LOGIN_RETRY_DELAY + Duration::from_secs(1)).await;
     let counted = writer.finish().await;
     report("the same through PgBouncer", &counted);
-    assert!(counted.unavailable <= RESTARTS / 2);
+    assert!(counted.unavailable <= RESTART_ROUNDS / 2);
 }
 
 #[tokio::test]
-async fn connections_black_holed_while_the_process_is_stopped() {
-    let (_server, database) = remembering().await;
+async fn connections_blackholed_while_the_process_is_stopped() {
+    let (_server, database) = start_recording_server().await;
     let mut working = JoinSet::new();
-    for _ in 0..FROZEN {
+    for _ in 0..FROZEN_ENVIRONMENTS {
         let database = database.clone();
         working.spawn(async move {
             let proxy = Proxy::start(database.port()).await;
             let app = App::deployed_on(&database.through(proxy.port()));
             let mut writer = Writer::new(app, &database);
             assert!(writer.save().await, "a 503 without need");
-            for _ in 0..FREEZES {
-                freeze_and_forget(writer.app(), &proxy).await;
+            for _ in 0..FREEZE_ROUNDS {
+                freeze_and_blackhole(writer.app(), &proxy).await;
                 assert!(writer.save().await, "one retry was not enough");
             }
             writer.finish().await
@@ -145,11 +145,11 @@ async fn connections_black_holed_while_the_process_is_stopped() {
     while let Some(counted) = working.join_next().await {
         all += counted.unwrap();
     }
-    report("black-holed while stopped", &all);
+    report("blackholed while stopped", &all);
 }
 
-/// Stops both functions; meanwhile the network forgets their connections.
-async fn freeze_and_forget(app: &App, proxy: &Proxy) {
+/// Stops both functions, and meanwhile blackholes their connections.
+async fn freeze_and_blackhole(app: &App, proxy: &Proxy) {
     let environments = [
         app.environment(Function::SaveQuote).await,
         app.environment(Function::GetQuote).await,
@@ -157,7 +157,7 @@ async fn freeze_and_forget(app: &App, proxy: &Proxy) {
     for environment in environments {
         environment.signal(Signal::SIGSTOP);
     }
-    proxy.swallow();
+    proxy.blackhole_connections();
     sleep(Duration::from_millis(20)).await;
     for environment in environments {
         environment.signal(Signal::SIGCONT);

@@ -1,19 +1,17 @@
-//! Somebody who saves one number after the other and lets nothing be lost.
+//! Saves one number after the other and checks that none is lost.
 
 use std::fmt;
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
 use tests::postgres::Database;
+use tests::runtime_api::RESPONSE_TIMEOUT;
 use tests::{App, Event, User, unique};
 
-/// Longest wait for an answer: less than the functions' timeout of 10 s.
-const DEADLINE: Duration = Duration::from_secs(9);
-
-/// Remembers every change of a quote, in the order in which they happened.
-const REMEMBER: &str = "
+/// Records every change of a quote, in the order in which they happen.
+const RECORD_CHANGES_SQL: &str = "
     CREATE TABLE changes (n bigserial PRIMARY KEY, user_id text, message text);
-    CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION record() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF current_user LIKE 'slow%' THEN
             PERFORM pg_sleep(0.02);
@@ -23,24 +21,24 @@ const REMEMBER: &str = "
         END IF;
         RETURN NULL;
     END $$;
-    CREATE TRIGGER remember AFTER INSERT OR UPDATE ON user_messages
-        FOR EACH ROW EXECUTE FUNCTION remember();";
+    CREATE TRIGGER record AFTER INSERT OR UPDATE ON user_messages
+        FOR EACH ROW EXECUTE FUNCTION record();";
 
-/// Has a database remember every change.
-pub(crate) async fn remember(database: &Database) {
+/// Has a database record every change.
+pub(crate) async fn record_changes(database: &Database) {
     database
-        .client()
+        .connect()
         .await
-        .batch_execute(REMEMBER)
+        .batch_execute(RECORD_CHANGES_SQL)
         .await
         .unwrap();
 }
 
-/// What a save takes by [`slowed`], also in [`REMEMBER`].
-pub(crate) const SLOWLY: Duration = Duration::from_millis(20);
+/// What a save takes with [`with_slow_saves`], also in [`RECORD_CHANGES_SQL`].
+pub(crate) const SAVE_DELAY: Duration = Duration::from_millis(20);
 
-/// The database by a role whose saves can be met in their middle.
-pub(crate) async fn slowed(database: &Database) -> Database {
+/// The database for a role whose saves take long enough to be interrupted.
+pub(crate) async fn with_slow_saves(database: &Database) -> Database {
     let role = format!("slow_{}", unique());
     let sql = format!(
         "CREATE ROLE {role} LOGIN PASSWORD 'slowly';
@@ -48,11 +46,11 @@ pub(crate) async fn slowed(database: &Database) -> Database {
          GRANT ALL ON ALL TABLES IN SCHEMA public TO {role};
          GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}"
     );
-    database.client().await.batch_execute(&sql).await.unwrap();
-    database.by(&role, "slowly")
+    database.connect().await.batch_execute(&sql).await.unwrap();
+    database.as_role(&role, "slowly")
 }
 
-/// What became of the saves.
+/// How the saves ended.
 #[derive(Default)]
 pub(crate) struct Counted {
     saved: usize,
@@ -87,7 +85,7 @@ pub(crate) struct Writer {
     user: User,
     database: Database,
     /// Begins every message, so that a number is found nowhere else.
-    mark: String,
+    prefix: String,
     /// The last number that was sent.
     sent: usize,
     /// The numbers that were answered as saved.
@@ -96,13 +94,13 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Somebody who saves by `app`, in `database`.
+    /// A new user who saves with `app`, in `database`.
     pub(crate) fn new(app: App, database: &Database) -> Self {
         Self {
             user: app.user(),
             app,
             database: database.clone(),
-            mark: unique(),
+            prefix: unique(),
             sent: 0,
             confirmed: Vec::new(),
             counted: Counted::default(),
@@ -113,31 +111,31 @@ impl Writer {
         &self.app
     }
 
-    /// Saves the next number and looks whether it is there. Whether both were
+    /// Saves the next number and reads it again. Returns whether both were
     /// answered, and not with 503.
     pub(crate) async fn save(&mut self) -> bool {
         self.sent += 1;
-        let message = format!("{} {}", self.mark, self.sent);
+        let message = format!("{} {}", self.prefix, self.sent);
         let event = Event::put_quote(&message).bearer(&self.user.token);
-        let Some(body) = self.ask(event).await else {
+        let Some(body) = self.send(event).await else {
             return false;
         };
         assert_eq!(body["message"], message);
         self.confirmed.push(self.sent);
         let event = Event::get_quote().bearer(&self.user.token);
-        let Some(found) = self.ask(event).await else {
+        let Some(found) = self.send(event).await else {
             return false;
         };
         assert_eq!(found["message"], message);
         true
     }
 
-    async fn ask(&mut self, event: Event) -> Option<serde_json::Value> {
+    async fn send(&mut self, event: Event) -> Option<serde_json::Value> {
         let saving = event.method() == "PUT";
         let begin = Instant::now();
         let answer = self.app.send(event).await;
         let took = begin.elapsed();
-        assert!(took < DEADLINE, "{took:?}");
+        assert!(took < RESPONSE_TIMEOUT, "{took:?}");
         self.counted.longest = self.counted.longest.max(took);
         if answer.status == 503 {
             assert!(answer.header("retry-after").is_some());
@@ -153,14 +151,14 @@ impl Writer {
     pub(crate) async fn finish(mut self) -> Counted {
         assert!(self.save().await, "a 503 without need");
         let sql = "SELECT message FROM changes WHERE user_id = $1 ORDER BY n";
-        let client = self.database.client().await;
+        let client = self.database.connect().await;
         let rows = client.query(sql, &[&self.user.id]).await.unwrap();
         let numbers: Vec<usize> = rows
             .iter()
             .map(|row| {
                 let message: &str = row.get(0);
-                let (mark, number) = message.split_once(' ').unwrap();
-                assert_eq!(mark, self.mark);
+                let (prefix, number) = message.split_once(' ').unwrap();
+                assert_eq!(prefix, self.prefix);
                 number.parse().unwrap()
             })
             .collect();

@@ -13,15 +13,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use tests::answer::SetCookie;
-use tests::{Answer, App, Event};
+use tests::response::SetCookie;
+use tests::{App, Event};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::RwLock;
 use tokio_native_tls::TlsAcceptor;
 
 /// The path of the stand-in, where it is on the application's origin.
-const STAND_IN: &str = "/__clerk";
+const STAND_IN_PATH: &str = "/__clerk";
 
 /// The functions behind their routes, and perhaps the stand-in beside them.
 pub(crate) struct Gateway {
@@ -29,32 +29,32 @@ pub(crate) struct Gateway {
     stand_in: Option<Arc<StandIn>>,
 }
 
-/// Answers every connection, without end.
+/// Serves connections without end.
 pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<TlsAcceptor>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        tokio::spawn(connection(Arc::clone(&gateway), stream, tls.clone()));
+        tokio::spawn(serve_connection(Arc::clone(&gateway), stream, tls.clone()));
     }
 }
 
-/// Browsers give up handshakes and connections all the time.
-async fn connection(gateway: Arc<Gateway>, stream: TcpStream, tls: Option<TlsAcceptor>) {
+/// Serves one connection. Errors are ignored: browsers close connections at any time.
+async fn serve_connection(gateway: Arc<Gateway>, stream: TcpStream, tls: Option<TlsAcceptor>) {
     match tls {
-        None => requests(gateway, stream).await,
+        None => serve_requests(gateway, stream).await,
         Some(tls) => {
             if let Ok(stream) = tls.accept(stream).await {
-                requests(gateway, stream).await;
+                serve_requests(gateway, stream).await;
             }
         }
     }
 }
 
-async fn requests(gateway: Arc<Gateway>, stream: impl AsyncRead + AsyncWrite + Unpin) {
-    let answer = service_fn(|request| {
+async fn serve_requests(gateway: Arc<Gateway>, stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let service = service_fn(|request| {
         let gateway = Arc::clone(&gateway);
         async move { Ok::<_, Infallible>(gateway.respond(request).await) }
     });
-    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     drop(served.await);
 }
 
@@ -66,7 +66,7 @@ impl Gateway {
         }
     }
 
-    /// Deploys the functions anew, with another configuration.
+    /// Replaces the functions by some with another configuration.
     pub(crate) async fn replace(&self, app: App) {
         *self.app.write().await = app;
     }
@@ -75,25 +75,25 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         match &self.stand_in {
-            Some(stand_in) if parts.uri.path().starts_with(STAND_IN) => stand_in
+            Some(stand_in) if parts.uri.path().starts_with(STAND_IN_PATH) => stand_in
                 .respond(Request::from_parts(parts, body))
                 .map(Full::from),
-            _ => response(self.app.read().await.send(event(&parts, &body)).await),
+            _ => to_http(self.app.read().await.send(to_event(&parts, &body)).await),
         }
     }
 }
 
-fn event(parts: &Parts, body: &[u8]) -> Event {
+fn to_event(parts: &Parts, body: &[u8]) -> Event {
     let target = parts
         .uri
         .path_and_query()
         .map_or("/", |target| target.as_str());
-    let mut event = Event::new(known(&parts.method), target);
+    let mut event = Event::new(known_method(&parts.method), target);
     if !body.is_empty() {
         event = event.body("application/octet-stream", body);
     }
     for (name, value) in &parts.headers {
-        // The event has the host name that API Gateway gives it.
+        // The event has the host name of the deployed API.
         if ![COOKIE, HOST].contains(name) {
             event = event.header(name.as_str(), value.to_str().unwrap());
         }
@@ -104,25 +104,25 @@ fn event(parts: &Parts, body: &[u8]) -> Event {
     event
 }
 
-fn known(method: &Method) -> &'static str {
+fn known_method(method: &Method) -> &'static str {
     ["GET", "HEAD", "PUT", "POST", "DELETE"]
         .into_iter()
         .find(|known| method == known)
-        .expect("browsers send nothing else")
+        .expect("a method that a browser sends")
 }
 
-fn response(answer: Answer) -> Response<Full<Bytes>> {
+fn to_http(answer: tests::Response) -> Response<Full<Bytes>> {
     let mut response = Response::builder().status(answer.status);
     for (name, value) in answer.headers {
         response = response.header(name, value);
     }
     for cookie in &answer.cookies {
-        response = response.header(SET_COOKIE, line(cookie));
+        response = response.header(SET_COOKIE, to_header(cookie));
     }
     response.body(answer.body.into()).unwrap()
 }
 
-fn line(cookie: &SetCookie) -> String {
+fn to_header(cookie: &SetCookie) -> String {
     let pair = format!("{}={}", cookie.name, cookie.value);
     [&[pair], cookie.attributes.as_slice()].concat().join("; ")
 }

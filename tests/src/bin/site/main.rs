@@ -1,9 +1,9 @@
 //! The whole site on loopback, for the browser tests: the functions behind a
 //! gateway, a Postgres of its own, and the stand-in for Clerk.
 //!
-//! When it is ready it prints one line of JSON. Then it obeys the commands on
-//! standard input, one a line, and prints `{"done": …}` after each; when the
-//! input ends, so does everything.
+//! When it is ready it prints one line of JSON. Then it executes the commands on
+//! standard input, one a line, and prints `{"done": …}` after each; it ends
+//! with its input.
 
 #![expect(
     clippy::expect_used,
@@ -12,7 +12,6 @@
     reason = "a failure of the harness fails the test that started it"
 )]
 
-mod command;
 mod gateway;
 mod network;
 mod shape;
@@ -23,7 +22,6 @@ use clap::Parser;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
-use command::Command;
 use shape::Shape;
 use site::Site;
 
@@ -45,8 +43,7 @@ async fn main() {
     println!("{}", site.description());
     let mut lines = BufReader::new(stdin()).lines();
     while let Some(line) = lines.next_line().await.unwrap() {
-        let command: Command = line.parse().unwrap();
-        site.obey(command).await;
+        site.execute(&line).await;
         println!("{}", json!({ "done": line }));
     }
 }

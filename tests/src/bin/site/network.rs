@@ -7,19 +7,19 @@ use native_tls::Identity;
 use tokio::net::TcpListener;
 use tokio_native_tls::TlsAcceptor;
 
-/// Chromium finds no other host: what a page loads from one is an error.
-const NO_OTHERS: &str = "MAP * ~NOTFOUND";
+/// Chromium finds no other host: loading from one is an error.
+const NO_OTHER_HOSTS: &str = "MAP * ~NOTFOUND";
 
-/// A free port of 127.0.0.1, and its number.
+/// Listens on a free port of 127.0.0.1; returns its number as well.
 pub(crate) async fn listen() -> (TcpListener, u16) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, port)
 }
 
-/// One certificate for all hosts, by an authority that nobody trusts:
-/// Chromium is told not to mind.
-pub(crate) fn tls(addresses: &[&str]) -> TlsAcceptor {
+/// Makes one certificate for all hosts. Its authority is not trusted: Chromium
+/// is started so that it ignores certificate errors.
+pub(crate) fn acceptor(addresses: &[&str]) -> TlsAcceptor {
     let hosts: Vec<&str> = addresses.iter().map(|address| host(address)).collect();
     let issued = Authority::new().unwrap().issue(&hosts).unwrap();
     let identity = Identity::from_pkcs8(&issued.certificate, &issued.key).unwrap();
@@ -28,7 +28,7 @@ pub(crate) fn tls(addresses: &[&str]) -> TlsAcceptor {
 
 /// Chromium's `--host-resolver-rules` for a site on localhost.
 pub(crate) fn localhost_rules() -> String {
-    format!("EXCLUDE localhost, {NO_OTHERS}")
+    format!("EXCLUDE localhost, {NO_OTHER_HOSTS}")
 }
 
 /// The same for https addresses and their ports of 127.0.0.1.
@@ -37,7 +37,7 @@ pub(crate) fn rules(addresses: &[(&str, u16)]) -> String {
         let host = host(address);
         format!("MAP {host} 127.0.0.1:{port}, ")
     });
-    rules.chain([NO_OTHERS.to_owned()]).collect()
+    rules.chain([NO_OTHER_HOSTS.to_owned()]).collect()
 }
 
 fn host(address: &str) -> &str {

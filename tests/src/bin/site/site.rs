@@ -1,4 +1,4 @@
-//! Everything that runs.
+//! What runs behind the site, and what a test can do to it.
 
 use std::sync::Arc;
 
@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 use tests::postgres::Database;
 use tests::{App, Function, Instance};
 
-use crate::command::Command;
 use crate::gateway::{self, Gateway};
-use crate::network::{listen, localhost_rules, rules, tls};
+use crate::network::{acceptor, listen, localhost_rules, rules};
 use crate::shape::{Addresses, Shape};
 use crate::watch::{self, Watch};
 
@@ -21,18 +20,17 @@ pub(crate) struct Site {
     stand_in: Arc<StandIn>,
     addresses: Addresses,
     resolver_rules: String,
-    front: Front,
+    router: Router,
 }
 
-/// What is in front of the functions.
-enum Front {
+/// What routes requests to the functions.
+enum Router {
     Gateway(Arc<Gateway>),
-    #[expect(dead_code, reason = "it only has to be there")]
+    #[expect(dead_code, reason = "it ends when it is dropped")]
     Watch(Watch),
 }
 
 impl Site {
-    /// Starts it.
     pub(crate) async fn start(shape: Shape, token_ttl_secs: u64) -> Self {
         let postgres = Server::start_temporary(None).await.unwrap();
         Database::of(&postgres).migrate().await;
@@ -52,27 +50,27 @@ impl Site {
         let stand_in = Arc::new(StandIn::open(config.clone()).unwrap());
         let app = app(&postgres, &addresses, &stand_in.jwt_key());
 
-        let (front, resolver_rules) = match shape {
+        let (router, resolver_rules) = match shape {
             Shape::Watch => {
                 drop(listener);
                 let watch = watch::start(&app, &config, port, postgres.folder()).await;
-                (Front::Watch(watch), localhost_rules())
+                (Router::Watch(watch), localhost_rules())
             }
             Shape::Proxy => {
-                let gateway = Gateway::new(started(app).await, Some(Arc::clone(&stand_in)));
+                let gateway = Gateway::new(start_functions(app).await, Some(Arc::clone(&stand_in)));
                 let gateway = Arc::new(gateway);
                 tokio::spawn(gateway::serve(Arc::clone(&gateway), listener, None));
-                (Front::Gateway(gateway), localhost_rules())
+                (Router::Gateway(gateway), localhost_rules())
             }
             Shape::Development | Shape::Production => {
-                let gateway = Arc::new(Gateway::new(started(app).await, None));
+                let gateway = Arc::new(Gateway::new(start_functions(app).await, None));
                 let Addresses {
                     app,
                     frontend_api,
                     accounts,
                     ..
                 } = &addresses;
-                let tls = tls(&[app, frontend_api, accounts]);
+                let tls = acceptor(&[app, frontend_api, accounts]);
                 let (clerks, clerks_port) = listen().await;
                 let served = server::serve(Arc::clone(&stand_in), clerks, Some(tls.clone()));
                 tokio::spawn(served);
@@ -83,7 +81,7 @@ impl Site {
                     (accounts, clerks_port),
                 ];
                 (
-                    Front::Gateway(gateway),
+                    Router::Gateway(gateway),
                     rules(&hosts.map(|(address, port)| (address.as_str(), port))),
                 )
             }
@@ -93,11 +91,11 @@ impl Site {
             stand_in,
             addresses,
             resolver_rules,
-            front,
+            router,
         }
     }
 
-    /// What a test has to know: the addresses, and how Chromium finds them.
+    /// The addresses, and how Chromium finds them.
     pub(crate) fn description(&self) -> Value {
         json!({
             "origin": self.addresses.app,
@@ -107,23 +105,26 @@ impl Site {
         })
     }
 
-    /// Does what a command says.
-    pub(crate) async fn obey(&mut self, command: Command) {
+    /// Executes a command of a test.
+    pub(crate) async fn execute(&mut self, command: &str) {
         match command {
-            Command::StopDatabase => self.postgres.halt().await.unwrap(),
-            Command::StartDatabase => self.postgres.resume().await.unwrap(),
-            Command::HideTable => self.rename_table("user_messages", "hidden").await,
-            Command::ShowTable => self.rename_table("hidden", "user_messages").await,
-            Command::WrongKey => {
+            "database stop" => self.postgres.halt().await.unwrap(),
+            "database start" => self.postgres.resume().await.unwrap(),
+            // Statements fail, as after a bad migration.
+            "table hide" => self.rename_table("user_messages", "hidden").await,
+            "table show" => self.rename_table("hidden", "user_messages").await,
+            // The functions have the key of another instance.
+            "key wrong" => {
                 self.deploy(&Instance::impostor().stand_in().jwt_key())
                     .await
             }
-            Command::RightKey => self.deploy(&self.stand_in.jwt_key()).await,
+            "key right" => self.deploy(&self.stand_in.jwt_key()).await,
+            _ => panic!("no such command: {command}"),
         }
     }
 
     async fn rename_table(&self, from: &str, to: &str) {
-        let client = Database::of(&self.postgres).client().await;
+        let client = Database::of(&self.postgres).connect().await;
         let rename = format!("ALTER TABLE {from} RENAME TO {to}");
         client.batch_execute(&rename).await.unwrap();
     }
@@ -131,9 +132,9 @@ impl Site {
     /// Replaces the functions by some with this `CLERK_JWT_KEY`.
     async fn deploy(&self, jwt_key: &str) {
         let app = app(&self.postgres, &self.addresses, jwt_key);
-        match &self.front {
-            Front::Gateway(gateway) => gateway.replace(started(app).await).await,
-            Front::Watch(_) => panic!("cargo lambda watch keeps its environment"),
+        match &self.router {
+            Router::Gateway(gateway) => gateway.replace(start_functions(app).await).await,
+            Router::Watch(_) => panic!("cargo lambda watch keeps its environment"),
         }
     }
 }
@@ -150,9 +151,9 @@ fn app(postgres: &Server, addresses: &Addresses, jwt_key: &str) -> App {
         .with("PUBLIC_ORIGIN", &addresses.app)
 }
 
-/// Its functions run: building them is no visitor's wait.
-async fn started(app: App) -> App {
-    for function in Function::ALL {
+/// Starts the functions, so that no browser waits for their build.
+async fn start_functions(app: App) -> App {
+    for function in Function::VARIANTS {
         app.environment(function).await;
     }
     app

@@ -1,34 +1,34 @@
 //! What a function answered.
 
-mod set_cookie;
-
 use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-pub use set_cookie::SetCookie;
-
-/// An answer as the client gets it.
+/// A response as the client gets it.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status.
+pub struct Response {
     pub status: u16,
-    /// The headers by name, in lower case; cookies are apart.
+    /// By name, in lower case; without cookies.
     pub headers: BTreeMap<String, String>,
     /// The cookies to set, in order.
     pub cookies: Vec<SetCookie>,
-    /// The body.
     pub body: String,
 }
 
-impl Answer {
-    /// Reads a function's answer as API Gateway does (payload 2.0).
-    ///
-    /// # Panics
-    /// When it is not one, or when API Gateway would lose a part of it.
-    #[must_use]
+/// One `Set-Cookie`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetCookie {
+    pub name: String,
+    pub value: String,
+    /// As they were written, such as `Max-Age=2`.
+    pub attributes: Vec<String>,
+}
+
+impl Response {
+    /// Reads a function's answer as API Gateway does (payload 2.0). Panics if
+    /// API Gateway would lose a part of it.
     pub fn read(answer: &Value) -> Self {
         let headers = answer["headers"]
             .as_object()
@@ -58,23 +58,17 @@ impl Answer {
             headers,
             cookies: cookies
                 .iter()
-                .map(|line| SetCookie::read(&text(line)))
+                .map(|line| SetCookie::parse(&text(line)))
                 .collect(),
             body,
         }
     }
 
-    /// A header.
-    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 
     /// The address of a redirect.
-    ///
-    /// # Panics
-    /// When there is none.
-    #[must_use]
     #[track_caller]
     pub fn location(&self) -> &str {
         self.header("location")
@@ -82,10 +76,6 @@ impl Answer {
     }
 
     /// The value of a parameter in the query of a redirect.
-    ///
-    /// # Panics
-    /// When there is no redirect.
-    #[must_use]
     #[track_caller]
     pub fn location_parameter(&self, name: &str) -> Option<String> {
         let (_, query) = self.location().split_once('?').unwrap_or_default();
@@ -95,36 +85,23 @@ impl Answer {
     }
 
     /// The cookie of this name, if it is set exactly once.
-    #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&SetCookie> {
         let mut found = self.cookies.iter().filter(|cookie| cookie.name == name);
         found.next().filter(|_| found.next().is_none())
     }
 
-    /// The body as JSON.
-    ///
-    /// # Panics
-    /// When it is not JSON or not said to be.
-    #[must_use]
+    /// The body, which must be JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/json"),
-            "{self:?}"
-        );
+        self.assert_type("application/json");
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// The body as problem details (RFC 9457) with this status.
-    ///
-    /// # Panics
-    /// When it is none, or its status is another one.
+    /// The body, which must be problem details (RFC 9457) with this status.
     #[track_caller]
     pub fn problem(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self:?}");
-        let content_type = self.header("content-type");
-        assert_eq!(content_type, Some("application/problem+json"), "{self:?}");
+        self.assert_type("application/problem+json");
         let problem: Value = serde_json::from_str(&self.body).unwrap();
         assert_eq!(problem["status"], status, "{problem}");
         for member in ["type", "title", "detail"] {
@@ -137,16 +114,46 @@ impl Answer {
         problem
     }
 
-    /// The body as a page with this status.
-    ///
-    /// # Panics
-    /// When it is none.
+    /// The body, which must be a page with this status.
     #[track_caller]
     pub fn page(&self, status: u16) -> &str {
         assert_eq!(self.status, status, "{self:?}");
-        let content_type = self.header("content-type");
-        assert_eq!(content_type, Some("text/html; charset=utf-8"), "{self:?}");
+        self.assert_type("text/html; charset=utf-8");
         &self.body
+    }
+
+    #[track_caller]
+    fn assert_type(&self, content_type: &str) {
+        assert_eq!(self.header("content-type"), Some(content_type), "{self:?}");
+    }
+}
+
+impl SetCookie {
+    fn parse(line: &str) -> Self {
+        let mut parts = line.split(';').map(str::trim);
+        let (name, value) = parts.next().unwrap_or_default().split_once('=').unwrap();
+        Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            attributes: parts.map(str::to_owned).collect(),
+        }
+    }
+
+    /// Whether it has this attribute, such as `Secure` or `Max-Age=2`.
+    pub fn has(&self, attribute: &str) -> bool {
+        self.attributes
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(attribute))
+    }
+
+    /// Whether it removes the cookie.
+    pub fn removes(&self) -> bool {
+        self.value.is_empty() && self.has("Max-Age=0")
+    }
+
+    /// Bytes of name and value, as a browser sends them back.
+    pub fn size(&self) -> usize {
+        self.name.len() + 1 + self.value.len()
     }
 }
 
