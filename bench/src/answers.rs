@@ -4,9 +4,9 @@
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
+use crate::console;
 use crate::environment::Environment;
 use crate::programs::{OURS, PEERS, Program, find};
-use crate::say;
 use crate::world::World;
 
 /// Asks each of them once.
@@ -14,7 +14,7 @@ use crate::world::World;
 /// # Errors
 /// If one of them answers with something else.
 pub(crate) async fn compare(programs: &[Program], world: &World) -> anyhow::Result<()> {
-    say::stage("whether the peers answer as get-quote does");
+    console::print_stage("whether the peers answer as get-quote does");
     let ours = find(programs, OURS)?;
     let wanted = quote(ours, world).await?;
     let refused = ours

@@ -6,13 +6,13 @@ use anyhow::{Context, ensure};
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
+use crate::console;
 use crate::environment::Environment;
 use crate::programs::{OURS, Program, find};
-use crate::say;
 use crate::world::World;
 
 /// Where systems keep their certificates: Debian, Amazon Linux, Alpine.
-const PLACES: [&str; 4] = [
+const CERTIFICATE_PATHS: [&str; 4] = [
     "/etc/ssl/certs",
     "/etc/pki/tls/certs",
     "/etc/pki/ca-trust/extracted/pem",
@@ -32,7 +32,7 @@ pub(crate) struct Opened {
 /// # Errors
 /// If there is nothing to watch, or watching does not work.
 pub(crate) async fn run(programs: &[Program], world: &World) -> anyhow::Result<Opened> {
-    say::stage("certificates opened by a cold start");
+    console::print_stage("certificates opened by a cold start");
     let deployed = find(programs, OURS)?;
     let mut with_system = deployed.clone();
     with_system.variables.remove("SSL_CERT_FILE");
@@ -49,7 +49,9 @@ pub(crate) async fn run(programs: &[Program], world: &World) -> anyhow::Result<O
 
 async fn opened(program: &Program, world: &World) -> anyhow::Result<usize> {
     let watch = Inotify::init(InitFlags::IN_NONBLOCK)?;
-    let places = PLACES.iter().filter(|place| Path::new(place).exists());
+    let places = CERTIFICATE_PATHS
+        .iter()
+        .filter(|place| Path::new(place).exists());
     let mut watched = 0;
     for place in places {
         watch.add_watch(*place, AddWatchFlags::IN_OPEN)?;

@@ -5,10 +5,10 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use crate::programs::FUNCTIONS;
+use crate::programs;
 
 /// Packages that bring TLS or public-key cryptography.
-const LIBRARIES: [&str; 9] = [
+const CRYPTO_PACKAGES: [&str; 9] = [
     "aws-lc-sys",
     "boring-sys",
     "botan",
@@ -37,18 +37,18 @@ pub(crate) fn linked() -> anyhow::Result<BTreeSet<String>> {
         "--manifest-path",
         concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
     ]);
-    for function in FUNCTIONS {
+    for function in programs::functions() {
         tree.args(["--package", function]);
     }
     let output = tree.output().context("cannot start cargo")?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cargo tree failed: {words}");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo tree failed: {messages}");
     let packages = String::from_utf8(output.stdout)?;
     let names = packages
         .lines()
         .filter_map(|line| line.split_whitespace().next());
     Ok(names
-        .filter(|name| LIBRARIES.contains(name))
+        .filter(|name| CRYPTO_PACKAGES.contains(name))
         .map(str::to_owned)
         .collect())
 }

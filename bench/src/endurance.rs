@@ -1,15 +1,14 @@
 //! One environment over thousands of calls: its memory, and how fast it is at
-//! the end, when a just-in-time compiler has seen enough.
+//! the end, when a just-in-time compiler has optimised it.
 
+use crate::console;
 use crate::environment::{Environment, Memory};
 use crate::plan::Plan;
-use crate::programs::{FUNCTIONS, PEERS, Program, find};
-use crate::rounds::ms;
-use crate::say;
-use crate::statistics::Samples;
+use crate::programs::{self, PEERS, Program, find};
+use crate::statistics::{Samples, ms};
 use crate::world::World;
 
-/// What was seen of one program.
+/// What was measured of one program.
 pub(crate) struct Endured {
     pub(crate) name: &'static str,
     /// After the first call, and after each number of calls of the plan.
@@ -31,9 +30,10 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Vec<Endured>> {
     let [some, many] = plan.endurance;
     let last = many / 10;
-    say::stage(format_args!("{many} calls of one environment"));
+    console::print_stage(format_args!("{many} calls of one environment"));
     let mut endured = Vec::new();
-    for name in FUNCTIONS.iter().chain(&PEERS) {
+    let names = [programs::functions().as_slice(), &PEERS].concat();
+    for name in &names {
         let program = find(programs, name)?;
         let environment = Environment::start(program, world).await?;
         let mut memory = Vec::new();
@@ -56,7 +56,7 @@ pub(crate) async fn run(
             last_calls,
             last_cpu,
         });
-        say::progress(endured.len(), FUNCTIONS.len() + PEERS.len());
+        console::print_progress(endured.len(), names.len());
     }
     Ok(endured)
 }

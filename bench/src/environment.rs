@@ -1,4 +1,4 @@
-//! One program's process: started, asked, looked at, ended.
+//! One program's process: its calls, its CPU time, its memory.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -16,13 +16,13 @@ use crate::programs::Program;
 use crate::world::World;
 
 /// Longest time to initialize; under valgrind everything takes 50 times as long.
-const INIT: Duration = Duration::from_secs(60);
+const VALGRIND_INIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often a process that has not initialized yet is looked at.
-const PAUSE: Duration = Duration::from_millis(200);
+/// How often a process that has not initialized is asked whether it has ended.
+const INIT_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What a process needs after its answer until it waits for the next event.
-const SETTLE: Duration = Duration::from_millis(3);
+/// How long a process works after it has asked for the next event.
+const SETTLE_DELAY: Duration = Duration::from_millis(3);
 
 /// A running program and the Runtime API that it asks.
 pub(crate) struct Environment {
@@ -46,7 +46,7 @@ impl Environment {
     /// Starts a program and waits until it asks for an event.
     ///
     /// # Errors
-    /// If it ends instead; the error holds its last words.
+    /// If it ends instead; the error holds what it printed.
     pub(crate) async fn start(program: &Program, world: &World) -> anyhow::Result<Self> {
         let api = RuntimeApi::start().await;
         let log = world.file("log");
@@ -104,13 +104,13 @@ impl Environment {
         Ok(took)
     }
 
-    /// CPU time so far, of all threads, once the process has come to rest.
+    /// CPU time of all threads until the process waits for the next event.
     ///
     /// # Errors
     /// If the process is gone.
     pub(crate) async fn cpu(&self) -> anyhow::Result<Duration> {
         self.api.wait_until_idle().await;
-        tokio::time::sleep(SETTLE).await;
+        tokio::time::sleep(SETTLE_DELAY).await;
         let clock = clock_getcpuclockid(self.pid()?)?;
         Ok(clock_gettime(clock)?.into())
     }
@@ -149,7 +149,7 @@ impl Environment {
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        // Fails when it has ended already.
+        // Fails if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -161,9 +161,9 @@ async fn wait_for_init(
     name: &str,
     log: &Path,
 ) -> anyhow::Result<()> {
-    let deadline = Instant::now() + INIT;
+    let deadline = Instant::now() + VALGRIND_INIT_TIMEOUT;
     loop {
-        if tokio::time::timeout(PAUSE, api.wait_until_initialized())
+        if tokio::time::timeout(INIT_POLL_INTERVAL, api.wait_until_initialized())
             .await
             .is_ok()
         {
@@ -171,8 +171,8 @@ async fn wait_for_init(
         }
         let ended = child.try_wait()?;
         if ended.is_some() || Instant::now() > deadline {
-            let words = fs::read_to_string(log).unwrap_or_default();
-            bail!("{name} did not initialize: {words}");
+            let log = fs::read_to_string(log).unwrap_or_default();
+            bail!("{name} did not initialize: {log}");
         }
     }
 }

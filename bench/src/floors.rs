@@ -1,8 +1,8 @@
 //! What a warm call cannot do without: a function that does nothing, one RS256
 //! check, one statement. Measured twice:
 //!
-//! - alone: each in a loop of its own, where it finds everything awake and warm
-//! - in turn: one after the other, which is the pace that they have in a call
+//! - alone: each in a loop of its own, with warm caches
+//! - in turn: one after the other, as in a call
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -11,8 +11,7 @@ use anyhow::Context;
 
 use crate::environment::Environment;
 use crate::programs::{NOTHING, Program, find};
-use crate::rounds::ms;
-use crate::statistics::Samples;
+use crate::statistics::{Samples, ms};
 use crate::world::World;
 
 /// Both measurements.
@@ -61,16 +60,16 @@ impl Floors {
     ) -> anyhow::Result<()> {
         let mut floor = Floor::start(programs, world).await?;
         let mut alone = [const { Samples::new() }; 3];
-        for (part, seen) in alone.iter_mut().enumerate() {
+        for (part, measured) in alone.iter_mut().enumerate() {
             for _ in 0..calls {
-                seen.push(floor.once(part).await?);
+                measured.push(floor.run(part).await?);
             }
         }
         self.alone.push(&alone);
         let mut in_turn = [const { Samples::new() }; 3];
         for _ in 0..calls {
-            for (part, seen) in in_turn.iter_mut().enumerate() {
-                seen.push(floor.once(part).await?);
+            for (part, measured) in in_turn.iter_mut().enumerate() {
+                measured.push(floor.run(part).await?);
             }
         }
         self.in_turn.push(&in_turn);
@@ -101,24 +100,24 @@ impl<'a> Floor<'a> {
         })
     }
 
-    /// Does one of the three; what that took in milliseconds.
-    async fn once(&mut self, part: usize) -> anyhow::Result<f64> {
+    /// Runs one of the three; returns how long that took in milliseconds.
+    async fn run(&mut self, part: usize) -> anyhow::Result<f64> {
         let Self {
             program, nothing, ..
         } = self;
         match part {
             0 => Ok(ms(nothing.expect(&program.event, program.status).await?)),
-            other => self.others[other - 1].once(),
+            other => self.others[other - 1].run(),
         }
     }
 }
 
-/// A floor that does its one thing for each line of input.
+/// A floor that runs once for each line of input.
 struct Process {
     name: &'static str,
     child: Child,
-    questions: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Process {
@@ -134,24 +133,24 @@ impl Process {
             .spawn()?;
         Ok(Self {
             name,
-            questions: child.stdin.take().context("no input")?,
-            answers: BufReader::new(child.stdout.take().context("no output")?).lines(),
+            input: child.stdin.take().context("no input")?,
+            output: BufReader::new(child.stdout.take().context("no output")?).lines(),
             child,
         })
     }
 
-    /// Has it do its thing; what that took in milliseconds.
-    fn once(&mut self) -> anyhow::Result<f64> {
-        self.questions.write_all(b"\n")?;
-        let answer = self.answers.next();
+    /// Runs it once; returns how long that took in milliseconds.
+    fn run(&mut self) -> anyhow::Result<f64> {
+        self.input.write_all(b"\n")?;
+        let answer = self.output.next();
         let answer = answer.with_context(|| format!("{} failed", self.name))??;
-        Ok(ms(floor::read(&answer)?))
+        Ok(ms(floor::parse_duration(&answer)?))
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Fails when it has ended already.
+        // Fails if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -6,16 +6,15 @@ use std::time::Instant;
 use tests::PgBouncer;
 use tokio::task::JoinSet;
 
+use crate::console;
 use crate::environment::Environment;
 use crate::plan::Plan;
 use crate::programs::{OURS, Program, find};
-use crate::rounds::ms;
-use crate::say;
-use crate::statistics::Samples;
+use crate::statistics::{Samples, ms};
 use crate::world::World;
 
 /// Connections to Postgres that all environments share behind PgBouncer.
-pub(crate) const POOL: usize = 4;
+pub(crate) const POOLED_CONNECTIONS: usize = 4;
 
 /// What a number of environments did together.
 pub(crate) struct Load {
@@ -36,78 +35,66 @@ pub(crate) async fn run(
     world: &World,
     plan: &Plan,
 ) -> anyhow::Result<Vec<Load>> {
-    say::stage("many environments at once, directly and through PgBouncer");
+    console::print_stage("many environments at once, directly and through PgBouncer");
     let direct = find(programs, OURS)?;
-    let pgbouncer = PgBouncer::start(world.database(), POOL).await;
-    let pooled = Program {
-        variables: world.variables_for(&pgbouncer.database),
-        ..direct.clone()
-    };
-    let ways = [("directly", direct), ("through PgBouncer", &pooled)];
-    let mut loads: Vec<Load> = plan
-        .environments
-        .iter()
-        .flat_map(|&environments| ways.map(|(way, _)| Load::of(way, environments)))
-        .collect();
-    for pass in 0..plan.passes {
-        for load in &mut loads {
-            let (_, program) = ways[usize::from(load.way != ways[0].0)];
-            load.add(program, world, plan).await?;
+    let pgbouncer = PgBouncer::start(world.database(), POOLED_CONNECTIONS).await;
+    let pooled = direct.with_database(world, &pgbouncer.database);
+    let mut loads = Vec::new();
+    for &environments in &plan.environments {
+        for (way, program) in [("directly", direct), ("through PgBouncer", &pooled)] {
+            let load = Load {
+                way,
+                environments,
+                per_second: Samples::default(),
+                calls: Samples::default(),
+            };
+            loads.push((program, load));
         }
-        say::progress(pass + 1, plan.passes);
     }
-    Ok(loads)
+    for pass in 0..plan.passes {
+        for (program, load) in &mut loads {
+            load.add_pass(program, world, plan).await?;
+        }
+        console::print_progress(pass + 1, plan.passes);
+    }
+    Ok(loads.into_iter().map(|(_program, load)| load).collect())
 }
 
 impl Load {
-    fn of(way: &'static str, environments: usize) -> Self {
-        Self {
-            way,
-            environments,
-            per_second: Samples::default(),
-            calls: Samples::default(),
+    /// Starts the environments and calls each of them for the time of the plan.
+    async fn add_pass(
+        &mut self,
+        program: &Program,
+        world: &World,
+        plan: &Plan,
+    ) -> anyhow::Result<()> {
+        let mut started = Vec::new();
+        for _ in 0..self.environments {
+            let environment = Environment::start(program, world).await?;
+            environment.expect(&program.event, program.status).await?;
+            started.push(environment);
         }
-    }
-
-    /// One pass.
-    async fn add(&mut self, program: &Program, world: &World, plan: &Plan) -> anyhow::Result<()> {
-        let (calls, per_second) = load(program, self.environments, world, plan).await?;
-        self.calls.extend(&calls);
+        let begin = Instant::now();
+        let deadline = begin + plan.load;
+        let mut working = JoinSet::new();
+        for environment in started {
+            let (event, status) = (program.event.clone(), program.status);
+            working.spawn(async move {
+                let mut calls = Samples::default();
+                while Instant::now() < deadline {
+                    calls.push(ms(environment.expect(&event, status).await?));
+                }
+                anyhow::Ok(calls)
+            });
+        }
+        let mut count = 0;
+        while let Some(finished) = working.join_next().await {
+            let calls = finished??;
+            count += calls.len();
+            self.calls.extend(&calls);
+        }
+        let per_second = count as f64 / begin.elapsed().as_secs_f64();
         self.per_second.push(per_second);
         Ok(())
     }
-}
-
-/// The times of all calls, and how many there were in a second.
-async fn load(
-    program: &Program,
-    environments: usize,
-    world: &World,
-    plan: &Plan,
-) -> anyhow::Result<(Samples, f64)> {
-    let mut started = Vec::new();
-    for _ in 0..environments {
-        let environment = Environment::start(program, world).await?;
-        environment.expect(&program.event, program.status).await?;
-        started.push(environment);
-    }
-    let begin = Instant::now();
-    let deadline = begin + plan.load;
-    let mut working = JoinSet::new();
-    for environment in started {
-        let (event, status) = (program.event.clone(), program.status);
-        working.spawn(async move {
-            let mut calls = Samples::default();
-            while Instant::now() < deadline {
-                calls.push(ms(environment.expect(&event, status).await?));
-            }
-            anyhow::Ok(calls)
-        });
-    }
-    let mut calls = Samples::default();
-    while let Some(finished) = working.join_next().await {
-        calls.extend(&finished??);
-    }
-    let per_second = calls.len() as f64 / begin.elapsed().as_secs_f64();
-    Ok((calls, per_second))
 }

@@ -8,17 +8,16 @@
 
 use std::fs;
 
-use ::tests::Proxy;
 use anyhow::{Context, bail};
 
+use crate::console;
 use crate::environment::Environment;
 use crate::plan::Plan;
-use crate::programs::{FUNCTIONS, NOTHING, Program, find};
-use crate::say;
+use crate::programs::{self, NOTHING, Program, find};
 use crate::world::World;
 
-/// Tries before it is given up.
-const ATTEMPTS: usize = 5;
+/// Runs until one connects in time.
+const MAX_VALGRIND_RUNS: usize = 5;
 
 /// Instructions of one program.
 pub(crate) struct Counted {
@@ -40,10 +39,10 @@ pub(crate) async fn run(
     world: &World,
     plan: &Plan,
 ) -> anyhow::Result<Vec<Counted>> {
-    say::stage("instructions, under valgrind");
-    let names = FUNCTIONS.iter().chain([&NOTHING]);
+    console::print_stage("instructions, under valgrind");
+    let names = [programs::functions().as_slice(), &[NOTHING]].concat();
     let mut counted = Vec::new();
-    for name in names {
+    for name in &names {
         let program = find(programs, name)?;
         let connected = init_round_trips(program, world).await?;
         let mut totals = [0; 3];
@@ -58,14 +57,14 @@ pub(crate) async fn run(
             first: first.saturating_sub(init),
             warm: all.saturating_sub(first) / plan.counted_calls as u64,
         });
-        say::progress(counted.len(), FUNCTIONS.len() + 1);
+        console::print_progress(counted.len(), names.len());
     }
     Ok(counted)
 }
 
 /// Round trips to the database that belong to an init.
 async fn init_round_trips(program: &Program, world: &World) -> anyhow::Result<usize> {
-    let (proxy, program) = proxied(program, world).await;
+    let (proxy, program) = program.with_proxy(world).await;
     let _environment = Environment::start(&program, world).await?;
     Ok(proxy.traffic().round_trips)
 }
@@ -85,8 +84,8 @@ async fn count(
         format!("--callgrind-out-file={}", counts.display()).into(),
     ];
     command.extend_from_slice(&program.command);
-    for _ in 0..ATTEMPTS {
-        let (proxy, mut observed) = proxied(program, world).await;
+    for _ in 0..MAX_VALGRIND_RUNS {
+        let (proxy, mut observed) = program.with_proxy(world).await;
         observed.command.clone_from(&command);
         let path = std::env::var("PATH").context("there is no PATH")?;
         observed.variables.insert("PATH", path);
@@ -106,17 +105,6 @@ async fn count(
         "{} is too slow under valgrind on this machine",
         program.name
     );
-}
-
-/// The program with a proxy before its database.
-async fn proxied(program: &Program, world: &World) -> (Proxy, Program) {
-    let proxy = Proxy::start(world.database().port()).await;
-    let variables = world.variables_for(&world.database().through(proxy.port()));
-    let program = Program {
-        variables,
-        ..program.clone()
-    };
-    (proxy, program)
 }
 
 /// The sum in callgrind's file.

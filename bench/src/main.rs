@@ -9,7 +9,7 @@
 //! | `answers` | whether the peers do the same job |
 //! | `environment` | one program's process, its clock, its memory |
 //! | `statistics` | medians, spread, ratios |
-//! | `rounds` | cold starts and warm calls, everybody in turn |
+//! | `rounds` | cold starts and warm calls, all programs in turn |
 //! | `floors` | what a warm call cannot do without |
 //! | `unreachable` | cold starts without a database |
 //! | `traffic` | round trips and connections |
@@ -22,9 +22,11 @@
 //! | `machine` | what all of this ran on |
 //! | `targets` | what was aimed at, and what came of it |
 //! | `report` | Markdown and the plot |
+//! | `console` | the progress |
 
 mod answers;
 mod bundle;
+mod console;
 mod crypto;
 mod endurance;
 mod environment;
@@ -38,7 +40,6 @@ mod programs;
 mod report;
 mod results;
 mod rounds;
-mod say;
 mod sizes;
 mod statistics;
 mod targets;
@@ -69,7 +70,7 @@ struct Arguments {
     other_architecture: Option<PathBuf>,
 }
 
-// One thread: on a machine of two cores the other one is the programs'.
+// One thread: on a machine of two cores the other one is for the programs.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();

@@ -2,21 +2,20 @@
 
 use tests::Event;
 
+use crate::console;
 use crate::environment::Environment;
 use crate::plan::Plan;
 use crate::programs::{Program, find};
-use crate::rounds::ms;
-use crate::say;
-use crate::statistics::Samples;
+use crate::statistics::{Samples, ms};
 use crate::world::{World, payload};
 
 /// Lengths of the quotes, in characters.
-const LENGTHS: [usize; 2] = [1, 500];
+const QUOTE_LENGTHS: [usize; 2] = [1, 500];
 
 /// Calls in a row; then it is the other page's turn.
-const BLOCK: usize = 100;
+const PAGE_BLOCK_CALLS: usize = 100;
 
-/// What was seen of a page.
+/// What was measured of a page.
 pub(crate) struct Page {
     /// Characters of the quote.
     pub(crate) characters: usize,
@@ -35,13 +34,13 @@ pub(crate) async fn run(
     world: &World,
     plan: &Plan,
 ) -> anyhow::Result<Vec<Page>> {
-    say::stage("the page with a short and a long quote");
+    console::print_stage("the page with a short and a long quote");
     let program = find(programs, "render-page")?;
     let environment = Environment::start(program, world).await?;
     let mut pages = Vec::new();
     let mut events = Vec::new();
-    for characters in LENGTHS {
-        let user = world.user_with(&"q".repeat(characters)).await?;
+    for characters in QUOTE_LENGTHS {
+        let user = world.create_user_with(&"q".repeat(characters)).await?;
         let event = payload(Event::page("/").signed_in(&user));
         let (answer, _) = environment.call(&event).await?;
         pages.push(Page {
@@ -53,7 +52,7 @@ pub(crate) async fn run(
     }
     for _ in 0..plan.page_blocks {
         for (page, event) in pages.iter_mut().zip(&events) {
-            for _ in 0..BLOCK {
+            for _ in 0..PAGE_BLOCK_CALLS {
                 page.calls.push(ms(environment.expect(event, 200).await?));
             }
         }

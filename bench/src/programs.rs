@@ -6,9 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use tests::{Event, Variables};
+use tests::postgres::Database;
+use tests::{Event, Function, Proxy, Variables};
 
-use crate::world::{QUOTE, World, payload};
+use crate::world::{BENCH_QUOTE, World, payload};
 
 /// A program that answers invocations.
 #[derive(Clone)]
@@ -30,9 +31,6 @@ pub(crate) struct Program {
     pub(crate) zip: PathBuf,
 }
 
-/// The four functions.
-pub(crate) const FUNCTIONS: [&str; 4] = ["get-quote", "save-quote", "delete-quote", "render-page"];
-
 /// The function that the peers are like.
 pub(crate) const OURS: &str = "get-quote";
 
@@ -41,10 +39,32 @@ pub(crate) const PEERS: [&str; 3] = ["Go", "Node", "Python"];
 
 /// The system's Python: one of a version manager may be built without
 /// optimisation, and carry packages that every start looks through.
-const PYTHON: &str = "/usr/bin/python3";
+const SYSTEM_PYTHON: &str = "/usr/bin/python3";
 
 /// The function that does nothing.
 pub(crate) const NOTHING: &str = "nothing";
+
+impl Program {
+    /// The same program with another way to the database.
+    pub(crate) fn with_database(&self, world: &World, database: &Database) -> Self {
+        Self {
+            variables: world.variables_for(database),
+            ..self.clone()
+        }
+    }
+
+    /// The same program with a proxy in front of the database.
+    pub(crate) async fn with_proxy(&self, world: &World) -> (Proxy, Self) {
+        let proxy = Proxy::start(world.database().port()).await;
+        let program = self.with_database(world, &world.database().through(proxy.port()));
+        (proxy, program)
+    }
+}
+
+/// The names of the four functions.
+pub(crate) fn functions() -> [&'static str; 4] {
+    Function::VARIANTS.map(Function::name)
+}
 
 /// All programs, in the order of the tables.
 ///
@@ -54,14 +74,14 @@ pub(crate) fn all(world: &World) -> anyhow::Result<Vec<Program>> {
     let get = Event::get_quote().header("accept", "application/json");
     let refused = payload(get.clone());
     let get = payload(get.bearer(&world.reader.token));
-    let save = payload(Event::put_quote(QUOTE).bearer(&world.writer.token));
+    let save = payload(Event::put_quote(BENCH_QUOTE).bearer(&world.writer.token));
     let delete = payload(Event::delete_quote().bearer(&world.stranger.token));
     let page = payload(Event::page("/").signed_in(&world.reader));
 
     let program = |name, about, interpreter: Option<&str>, file, event: &Value| {
         let mut command = Vec::new();
         if let Some(interpreter) = interpreter {
-            command.push(resolved(interpreter)?);
+            command.push(find_interpreter(interpreter)?);
         }
         command.push(world.built(name, file)?.into());
         Ok::<_, anyhow::Error>(Program {
@@ -93,7 +113,7 @@ pub(crate) fn all(world: &World) -> anyhow::Result<Vec<Program>> {
         program(
             "Python",
             "PyJWT, psycopg",
-            Some(PYTHON),
+            Some(SYSTEM_PYTHON),
             "bootstrap.py",
             &get,
         )?,
@@ -105,7 +125,7 @@ pub(crate) fn all(world: &World) -> anyhow::Result<Vec<Program>> {
         }
         program.refused = match program.name {
             OURS => Some((refused.clone(), 401)),
-            // It does not look.
+            // It does not check tokens.
             NOTHING => Some((refused.clone(), 200)),
             _ => None,
         };
@@ -122,9 +142,9 @@ pub(crate) fn find<'a>(programs: &'a [Program], name: &str) -> anyhow::Result<&'
     named.next().with_context(|| format!("no program {name}"))
 }
 
-/// The interpreter itself: what is found on PATH may be a script that looks
-/// for it, whose time would be counted.
-fn resolved(interpreter: &str) -> anyhow::Result<OsString> {
+/// Finds the interpreter itself: on PATH there may be a script that starts it,
+/// whose time would be counted.
+fn find_interpreter(interpreter: &str) -> anyhow::Result<OsString> {
     let question = match interpreter {
         "node" => ["-p", "process.execPath"],
         _ => ["-c", "import sys; print(sys.executable)"],

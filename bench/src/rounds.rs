@@ -1,25 +1,25 @@
-//! Cold starts and warm calls: everybody once a round, in turn, so that what
-//! disturbs the machine disturbs all of them.
+//! Cold starts and warm calls: each program once a round, so that what disturbs
+//! the machine disturbs all of them.
 
 use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::console;
 use crate::environment::Environment;
 use crate::floors::Floors;
 use crate::plan::Plan;
 use crate::programs::Program;
-use crate::say;
-use crate::statistics::Samples;
+use crate::statistics::{Samples, ms};
 use crate::world::World;
 
-/// Between two programs.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How long the backend of a program may take to end before the next start.
+const BACKEND_EXIT_DELAY: Duration = Duration::from_millis(20);
 
-/// What was seen of one program; one observation a round, times in
+/// What was measured of one program: one observation a round, times in
 /// milliseconds, memory in megabytes.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct Measurements {
     /// Start of the process to its first request for an event.
     pub(crate) init: Samples,
     /// The first call.
@@ -46,20 +46,20 @@ pub(crate) struct Seen {
 #[derive(Default)]
 pub(crate) struct Rounds {
     /// One for each program, in their order.
-    pub(crate) programs: Vec<(&'static str, Seen)>,
-    /// What none of them can do without.
+    pub(crate) programs: Vec<(&'static str, Measurements)>,
+    /// What no program can do without.
     pub(crate) floors: Floors,
 }
 
 impl Rounds {
-    /// What was seen of the program of this name.
+    /// What was measured of the program of this name.
     ///
     /// # Errors
     /// If it was not measured.
-    pub(crate) fn of(&self, name: &str) -> anyhow::Result<&Seen> {
+    pub(crate) fn of(&self, name: &str) -> anyhow::Result<&Measurements> {
         let mut named = self.programs.iter().filter(|(known, _)| *known == name);
-        let (_, seen) = named.next().with_context(|| format!("no {name}"))?;
-        Ok(seen)
+        let (_, measured) = named.next().with_context(|| format!("no {name}"))?;
+        Ok(measured)
     }
 }
 
@@ -72,17 +72,17 @@ pub(crate) async fn run(
     world: &World,
     plan: &Plan,
 ) -> anyhow::Result<Rounds> {
-    say::stage("cold starts and warm calls, everybody in turn");
+    console::print_stage("cold starts and warm calls, all programs in turn");
     let mut rounds = Rounds {
         programs: programs
             .iter()
-            .map(|program| (program.name, Seen::default()))
+            .map(|program| (program.name, Measurements::default()))
             .collect(),
         ..Rounds::default()
     };
     for round in 0..plan.rounds {
         for turn in 0..programs.len() {
-            // Backwards in every other round, so that nobody always follows
+            // Backwards in every other round, so that no program always follows
             // the same one.
             let turn = if round % 2 == 0 {
                 turn
@@ -90,21 +90,21 @@ pub(crate) async fn run(
                 programs.len() - 1 - turn
             };
             let index = (round + turn) % programs.len();
-            let (_, seen) = &mut rounds.programs[index];
-            observe(&programs[index], world, plan.calls, seen).await?;
+            let (_, measured) = &mut rounds.programs[index];
+            observe(&programs[index], world, plan.calls, measured).await?;
         }
         rounds.floors.observe(programs, world, plan.calls).await?;
-        say::progress(round + 1, plan.rounds);
+        console::print_progress(round + 1, plan.rounds);
     }
     Ok(rounds)
 }
 
-/// One environment's life.
+/// Starts an environment and calls it.
 async fn observe(
     program: &Program,
     world: &World,
     calls: usize,
-    seen: &mut Seen,
+    measured: &mut Measurements,
 ) -> anyhow::Result<()> {
     let environment = Environment::start(program, world).await?;
     let first = environment.expect(&program.event, program.status).await?;
@@ -121,25 +121,19 @@ async fn observe(
         for _ in 0..calls {
             refused.push(ms(environment.expect(event, *status).await?));
         }
-        seen.refused.push(refused.median());
+        measured.refused.push(refused.median());
     }
 
-    seen.init.push(ms(environment.init));
-    seen.first.push(ms(first));
-    seen.cold.push(ms(environment.init + first));
-    seen.cold_cpu.push(ms(cold_cpu));
-    seen.warm.push(warm.median());
-    seen.calls.extend(&warm);
-    seen.warm_cpu.push(ms(warm_cpu) / calls as f64);
-    seen.resident.push(memory.resident);
-    seen.peak.push(memory.peak);
+    measured.init.push(ms(environment.init));
+    measured.first.push(ms(first));
+    measured.cold.push(ms(environment.init + first));
+    measured.cold_cpu.push(ms(cold_cpu));
+    measured.warm.push(warm.median());
+    measured.calls.extend(&warm);
+    measured.warm_cpu.push(ms(warm_cpu) / calls as f64);
+    measured.resident.push(memory.resident);
+    measured.peak.push(memory.peak);
     drop(environment);
-    // Until the end of its backend, which is not the next one's to pay.
-    tokio::time::sleep(PAUSE).await;
+    tokio::time::sleep(BACKEND_EXIT_DELAY).await;
     Ok(())
-}
-
-/// Milliseconds.
-pub(crate) fn ms(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }

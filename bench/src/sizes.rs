@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::programs::{FUNCTIONS, Program};
+use crate::programs::{self, Program};
 
 /// Sizes in megabytes.
 pub(crate) struct Sizes {
@@ -24,9 +24,9 @@ pub(crate) fn read(programs: &[Program], other: Option<&Path>) -> anyhow::Result
         .iter()
         .map(|program| Ok((program.name, megabytes(&program.zip)?)));
     let elsewhere = other.map(|folder| {
-        let zips = FUNCTIONS.iter().map(|name| {
+        let zips = programs::functions().into_iter().map(|name| {
             let zip = folder.join(name).join("bootstrap.zip");
-            Ok((*name, megabytes(&zip)?))
+            Ok((name, megabytes(&zip)?))
         });
         zips.collect::<anyhow::Result<_>>()
     });

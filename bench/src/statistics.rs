@@ -1,6 +1,7 @@
 //! Medians and how far the rest lies from them.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Observations of one quantity.
 #[derive(Clone, Debug, Default)]
@@ -85,7 +86,12 @@ impl fmt::Display for Spread {
     }
 }
 
-/// A number with the three digits that may mean something.
+/// A duration in milliseconds.
+pub(crate) fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// A number with three digits; more are noise.
 pub(crate) fn digits(value: f64) -> String {
     let places = match value.abs() {
         0.0 => 0,

@@ -1,8 +1,8 @@
 //! What was aimed at, and what came of it.
 
-use crate::programs::{FUNCTIONS, NOTHING, OURS};
+use crate::programs::{self, NOTHING, OURS};
 use crate::results::Results;
-use crate::rounds::Seen;
+use crate::rounds::Measurements;
 use crate::statistics::{Samples, digits};
 
 /// One aim.
@@ -55,13 +55,13 @@ fn plain(bound: f64) -> String {
     }
 }
 
-const START: &str = "OpenSSL registers its algorithms, its tables are relocated (address randomisation stays on), the key and the \
+const START_REASON: &str = "OpenSSL registers its algorithms, its tables are relocated (address randomisation stays on), the key and the \
                      roots are read, and a thread looks up the host";
-const PEER: &str = "the peer is that good on this machine";
-const SIZE: &str =
+const PEER_REASON: &str = "the peer is that good on this machine";
+const SIZE_REASON: &str =
     "OpenSSL and the driver come on top of the runtime, which the function that does nothing shows";
-const MEMORY: &str = "the binary's own pages and OpenSSL's tables are resident";
-const DEFECT: &str = "this is a defect";
+const MEMORY_REASON: &str = "the binary's own pages and OpenSSL's tables are resident";
+const DEFECT_REASON: &str = "this is a defect";
 
 /// All targets of the benchmark with what was measured.
 ///
@@ -109,14 +109,14 @@ fn floor(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
             0.0,
             "round trips to the database for a request without a token",
             refused.unwrap_or(f64::NAN),
-            DEFECT,
+            DEFECT_REASON,
         ),
         at_most(
             4.0,
             "CPU of a cold start, connection included, against doing nothing",
             ours.cold_cpu.over(&nothing.cold_cpu).median(),
             format!(
-                "{} ms are TLS, its certificates and SCRAM's 4,096 rounds; {} ms are there without a database: {START}",
+                "{} ms are TLS, its certificates and SCRAM's 4,096 rounds; {} ms are there without a database: {START_REASON}",
                 digits(handshake),
                 digits(without_database)
             ),
@@ -125,19 +125,19 @@ fn floor(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
             2.5,
             "the same with no database in reach",
             unreachable.ours.over(&unreachable.nothing).median(),
-            START,
+            START_REASON,
         ),
         at_most(
             0.0,
             "system certificates opened by a cold start",
             results.opened.deployed as f64,
-            DEFECT,
+            DEFECT_REASON,
         ),
         at_most(
             1.0,
             "libraries for TLS and public-key cryptography linked",
             results.crypto.len() as f64,
-            DEFECT,
+            DEFECT_REASON,
         ),
     ])
 }
@@ -145,66 +145,40 @@ fn floor(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
 fn peers(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
     let rounds = &results.rounds;
     let ours = rounds.of(OURS)?;
-    let times = |peer: &str, quantity: fn(&Seen) -> &Samples| {
-        let peer = rounds.of(peer)?;
-        anyhow::Ok(quantity(peer).over(quantity(ours)).median())
-    };
-    let cold: fn(&Seen) -> &Samples = |seen| &seen.cold;
-    let cold_cpu: fn(&Seen) -> &Samples = |seen| &seen.cold_cpu;
-    let warm: fn(&Seen) -> &Samples = |seen| &seen.warm;
-    let warm_cpu: fn(&Seen) -> &Samples = |seen| &seen.warm_cpu;
-    let memory: fn(&Seen) -> &Samples = |seen| &seen.resident;
-    Ok(vec![
-        at_least(
-            8.0,
-            "Node's cold start, in ours",
-            times("Node", cold)?,
-            PEER,
-        ),
-        at_least(
-            15.0,
-            "Node's CPU of a cold start, in ours",
-            times("Node", cold_cpu)?,
-            PEER,
-        ),
-        at_least(2.5, "Node's warm call, in ours", times("Node", warm)?, PEER),
-        at_least(
-            6.0,
-            "Node's CPU of a warm call, in ours",
-            times("Node", warm_cpu)?,
-            PEER,
-        ),
-        at_least(5.0, "Node's memory, in ours", times("Node", memory)?, PEER),
-        at_least(
-            15.0,
-            "Python's cold start, in ours",
-            times("Python", cold)?,
-            PEER,
-        ),
-        at_least(
-            1.6,
-            "Python's warm call, in ours",
-            times("Python", warm)?,
-            PEER,
-        ),
-        at_least(
-            2.0,
-            "Go's CPU of a warm call, in ours",
-            times("Go", warm_cpu)?,
-            PEER,
-        ),
-        at_least(1.0, "Go's cold start, in ours", times("Go", cold)?, PEER),
-    ])
+    let cold: fn(&Measurements) -> &Samples = |measured| &measured.cold;
+    let cold_cpu: fn(&Measurements) -> &Samples = |measured| &measured.cold_cpu;
+    let warm: fn(&Measurements) -> &Samples = |measured| &measured.warm;
+    let warm_cpu: fn(&Measurements) -> &Samples = |measured| &measured.warm_cpu;
+    let memory: fn(&Measurements) -> &Samples = |measured| &measured.resident;
+    let targets = [
+        (8.0, "Node", "cold start", cold),
+        (15.0, "Node", "CPU of a cold start", cold_cpu),
+        (2.5, "Node", "warm call", warm),
+        (6.0, "Node", "CPU of a warm call", warm_cpu),
+        (5.0, "Node", "memory", memory),
+        (15.0, "Python", "cold start", cold),
+        (1.6, "Python", "warm call", warm),
+        (2.0, "Go", "CPU of a warm call", warm_cpu),
+        (1.0, "Go", "cold start", cold),
+    ];
+    let targets = targets.into_iter().map(|(least, peer, text, quantity)| {
+        let ratio = quantity(rounds.of(peer)?).over(quantity(ours)).median();
+        let text = format!("{peer}'s {text}, in ours");
+        Ok(at_least(least, text, ratio, PEER_REASON))
+    });
+    targets.collect()
 }
 
 fn resources(results: &Results<'_>) -> Vec<Target> {
     let sizes = &results.sizes;
     let ours = |sizes: &[(&'static str, f64)]| {
-        let functions = sizes.iter().filter(|(name, _)| FUNCTIONS.contains(name));
+        let functions = sizes
+            .iter()
+            .filter(|(name, _)| programs::functions().contains(name));
         functions.map(|(_, size)| *size).fold(0.0, f64::max)
     };
     let endured = results.endured.iter();
-    let functions = endured.filter(|endured| FUNCTIONS.contains(&endured.name));
+    let functions = endured.filter(|endured| programs::functions().contains(&endured.name));
     let after = |calls: usize| {
         let functions = functions.clone();
         functions.map(move |endured| endured.memory[calls].resident)
@@ -215,23 +189,23 @@ fn resources(results: &Results<'_>) -> Vec<Target> {
         3.5,
         "largest zip, MB, on this architecture",
         ours(&sizes.here),
-        SIZE,
+        SIZE_REASON,
     )];
     if let Some(elsewhere) = &sizes.elsewhere {
         let text = "largest zip, MB, on the other architecture";
-        targets.push(at_most(3.5, text, ours(elsewhere), SIZE));
+        targets.push(at_most(3.5, text, ours(elsewhere), SIZE_REASON));
     }
     targets.push(at_most(
         10.0,
         format!("most memory of a function after {some} calls, MB"),
         after(1).fold(0.0, f64::max),
-        MEMORY,
+        MEMORY_REASON,
     ));
     targets.push(at_most(
         0.2,
         format!("most that it grows from there to {many} calls, MB"),
         grown.fold(0.0, f64::max),
-        DEFECT,
+        DEFECT_REASON,
     ));
     targets
 }

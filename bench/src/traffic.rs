@@ -1,15 +1,14 @@
 //! Round trips and connections, counted between a program and Postgres.
 
-use tests::Proxy;
 use tests::proxy::Traffic;
 
+use crate::console;
 use crate::environment::Environment;
 use crate::programs::{NOTHING, Program};
-use crate::say;
 use crate::world::World;
 
 /// Warm calls over which round trips are counted.
-const CALLS: usize = 20;
+const TRAFFIC_CALLS: usize = 20;
 
 /// What went between one program and Postgres.
 pub(crate) struct Counted {
@@ -29,7 +28,7 @@ pub(crate) struct Counted {
 /// # Errors
 /// If a program does not answer as it should.
 pub(crate) async fn run(programs: &[Program], world: &World) -> anyhow::Result<Vec<Counted>> {
-    say::stage("round trips to the database");
+    console::print_stage("round trips to the database");
     let mut counted = Vec::new();
     for program in programs.iter().filter(|program| program.name != NOTHING) {
         counted.push(count(program, world).await?);
@@ -38,21 +37,17 @@ pub(crate) async fn run(programs: &[Program], world: &World) -> anyhow::Result<V
 }
 
 async fn count(program: &Program, world: &World) -> anyhow::Result<Counted> {
-    let proxy = Proxy::start(world.database().port()).await;
-    let program = Program {
-        variables: world.variables_for(&world.database().through(proxy.port())),
-        ..program.clone()
-    };
+    let (proxy, program) = program.with_proxy(world).await;
     let environment = Environment::start(&program, world).await?;
     environment.expect(&program.event, program.status).await?;
     let cold = proxy.traffic();
-    for _ in 0..CALLS {
+    for _ in 0..TRAFFIC_CALLS {
         environment.expect(&program.event, program.status).await?;
     }
     let warm = proxy.traffic();
     let mut refused = None;
     if let Some((event, status)) = &program.refused {
-        for _ in 0..CALLS {
+        for _ in 0..TRAFFIC_CALLS {
             environment.expect(event, *status).await?;
         }
         refused = Some(per_call(warm, proxy.traffic()));
@@ -67,5 +62,5 @@ async fn count(program: &Program, world: &World) -> anyhow::Result<Counted> {
 }
 
 fn per_call(before: Traffic, after: Traffic) -> f64 {
-    (after.round_trips - before.round_trips) as f64 / CALLS as f64
+    (after.round_trips - before.round_trips) as f64 / TRAFFIC_CALLS as f64
 }

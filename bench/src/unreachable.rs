@@ -3,12 +3,11 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
+use crate::console;
 use crate::environment::Environment;
 use crate::plan::Plan;
 use crate::programs::{NOTHING, OURS, Program, find};
-use crate::rounds::ms;
-use crate::say;
-use crate::statistics::Samples;
+use crate::statistics::{Samples, ms};
 use crate::world::World;
 
 /// CPU time of a cold start and a first request without a token, in
@@ -29,22 +28,19 @@ pub(crate) async fn run(
     world: &World,
     plan: &Plan,
 ) -> anyhow::Result<Unreachable> {
-    say::stage("cold starts without a database");
-    // Takes connections and never says a word.
+    console::print_stage("cold starts without a database");
+    // The kernel accepts connections, and nothing answers.
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let nowhere = world.database().through(silent.local_addr()?.port());
-    let ours = Program {
-        variables: world.variables_for(&nowhere),
-        ..find(programs, OURS)?.clone()
-    };
+    let ours = find(programs, OURS)?.with_database(world, &nowhere);
     let nothing = find(programs, NOTHING)?;
-    let mut seen = Unreachable::default();
+    let mut measured = Unreachable::default();
     for round in 0..plan.unreachable {
-        seen.ours.push(cpu(&ours, world).await?);
-        seen.nothing.push(cpu(nothing, world).await?);
-        say::progress(round + 1, plan.unreachable);
+        measured.ours.push(cpu(&ours, world).await?);
+        measured.nothing.push(cpu(nothing, world).await?);
+        console::print_progress(round + 1, plan.unreachable);
     }
-    Ok(seen)
+    Ok(measured)
 }
 
 async fn cpu(program: &Program, world: &World) -> anyhow::Result<f64> {

@@ -12,11 +12,11 @@ use tests::postgres::Database;
 use tests::{Event, Instance, User, Variables, unique};
 use tokio_postgres::Client;
 
-/// Seconds that tokens live: longer than the benchmark takes.
-const TOKEN_TTL_SECS: u64 = 3600;
+/// How long tokens are valid, in seconds: longer than the benchmark takes.
+const BENCH_TOKEN_AGE: u64 = 3600;
 
 /// The quote that users have.
-pub(crate) const QUOTE: &str = "Be yourself; everyone else is already taken.";
+pub(crate) const BENCH_QUOTE: &str = "Be yourself; everyone else is already taken.";
 
 pub(crate) struct World {
     server: Server,
@@ -28,7 +28,7 @@ pub(crate) struct World {
     pub(crate) writer: User,
     /// A user without a quote.
     pub(crate) stranger: User,
-    /// Everything that is started is ended with this program.
+    /// The run at whose end all programs are ended.
     pub(crate) run_id: RunId,
     guard: Guard,
     folder: TempDir,
@@ -48,9 +48,9 @@ impl World {
         let instance = Instance::production();
         let client = database.connect().await;
         Ok(Self {
-            reader: new_user(instance, &client, Some(QUOTE)).await?,
-            writer: new_user(instance, &client, Some(QUOTE)).await?,
-            stranger: new_user(instance, &client, None).await?,
+            reader: create_user(instance, &client, Some(BENCH_QUOTE)).await?,
+            writer: create_user(instance, &client, Some(BENCH_QUOTE)).await?,
+            stranger: create_user(instance, &client, None).await?,
             server,
             instance,
             database,
@@ -67,10 +67,10 @@ impl World {
         self.server.stop().await
     }
 
-    /// A new user with this quote.
-    pub(crate) async fn user_with(&self, quote: &str) -> anyhow::Result<User> {
+    /// Creates a user with this quote.
+    pub(crate) async fn create_user_with(&self, quote: &str) -> anyhow::Result<User> {
         let client = self.database.connect().await;
-        new_user(self.instance, &client, Some(quote)).await
+        create_user(self.instance, &client, Some(quote)).await
     }
 
     /// The environment variables as the template sets them.
@@ -107,7 +107,6 @@ impl World {
         self.programs.join(format!("{name}.zip"))
     }
 
-    /// The database.
     pub(crate) fn database(&self) -> &Database {
         &self.database
     }
@@ -118,13 +117,13 @@ impl World {
     }
 }
 
-async fn new_user(
+async fn create_user(
     instance: &Instance,
     client: &Client,
     quote: Option<&str>,
 ) -> anyhow::Result<User> {
     let id = format!("user_{}", unique());
-    let token = instance.stand_in().token(&id, TOKEN_TTL_SECS)?;
+    let token = instance.stand_in().token(&id, BENCH_TOKEN_AGE)?;
     if let Some(quote) = quote {
         let insert = "INSERT INTO user_messages VALUES ($1, now(), $2)";
         client.execute(insert, &[&id, &quote]).await?;

@@ -22,7 +22,7 @@ pub enum Sender {
 }
 
 /// A request on its way to a function.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Event {
     method: &'static str,
     path: String,
@@ -41,10 +41,7 @@ impl Event {
             method,
             path: path.to_owned(),
             query: query.to_owned(),
-            headers: Vec::new(),
-            cookies: Vec::new(),
-            body: None,
-            always_base64: false,
+            ..Self::default()
         }
     }
 

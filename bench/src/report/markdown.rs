@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use crate::floors::Floors;
-use crate::growth::POOL;
+use crate::growth::POOLED_CONNECTIONS;
 use crate::programs::{NOTHING, OURS, PEERS};
 use crate::results::Results;
-use crate::rounds::Seen;
+use crate::rounds::Measurements;
 use crate::statistics::{Samples, digits, grouped};
 use crate::targets;
 
@@ -64,7 +64,7 @@ pub(super) fn render(results: &Results<'_>) -> anyhow::Result<String> {
     section("In the long run", &text, endurance_table(results))?;
     let text = format!(
         "get-quote on one database, with the load generator and Postgres on the same cores; {} passes of {} s, both ways in each. \
-         PgBouncer in transaction mode with {POOL} connections to Postgres and TLS on both sides.",
+         PgBouncer in transaction mode with {POOLED_CONNECTIONS} connections to Postgres and TLS on both sides.",
         plan.passes,
         plan.load.as_secs_f64()
     );
@@ -138,20 +138,20 @@ fn program_table(results: &Results<'_>) -> anyhow::Result<Table> {
     ]);
     let programs = results.programs.iter().zip(&results.sizes.here);
     for (program, (_, zip)) in programs {
-        let seen = results.rounds.of(program.name)?;
+        let measured = results.rounds.of(program.name)?;
         let spread = |samples: &Samples| samples.spread().to_string();
         table.row([
             program.name.to_owned(),
             program.about.to_owned(),
-            spread(&seen.init),
-            spread(&seen.first),
-            spread(&seen.cold),
-            spread(&seen.cold_cpu),
-            spread(&seen.warm),
-            digits(seen.calls.p99()),
-            spread(&seen.warm_cpu),
-            digits(seen.resident.median()),
-            digits(seen.peak.median()),
+            spread(&measured.init),
+            spread(&measured.first),
+            spread(&measured.cold),
+            spread(&measured.cold_cpu),
+            spread(&measured.warm),
+            digits(measured.calls.p99()),
+            spread(&measured.warm_cpu),
+            digits(measured.resident.median()),
+            digits(measured.peak.median()),
             digits(*zip),
         ]);
     }
@@ -163,12 +163,12 @@ fn ratio_table(results: &Results<'_>) -> anyhow::Result<Table> {
     let mut table = Table::new(&["program", "cold", "cold CPU", "warm", "warm CPU", "memory"]);
     for name in PEERS.iter().chain([&NOTHING]) {
         let peer = results.rounds.of(name)?;
-        let quantities: [fn(&Seen) -> &Samples; 5] = [
-            |seen| &seen.cold,
-            |seen| &seen.cold_cpu,
-            |seen| &seen.warm,
-            |seen| &seen.warm_cpu,
-            |seen| &seen.resident,
+        let quantities: [fn(&Measurements) -> &Samples; 5] = [
+            |measured| &measured.cold,
+            |measured| &measured.cold_cpu,
+            |measured| &measured.warm,
+            |measured| &measured.warm_cpu,
+            |measured| &measured.resident,
         ];
         let ratios = quantities.map(|of| of(peer).over(of(ours)).spread().to_string());
         table.row([(*name).to_owned()].into_iter().chain(ratios));

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::console;
 use crate::results::Results;
-use crate::say;
 
 /// Writes both files and prints the first one.
 ///
@@ -23,6 +23,6 @@ pub(crate) fn write(results: &Results<'_>, folder: &Path) -> anyhow::Result<()> 
     fs::write(folder.join("latest.svg"), plot::draw(results)?).with_context(cannot)?;
     fs::write(folder.join("latest.md"), &text).with_context(cannot)?;
     println!("{text}");
-    say::stage(format_args!("written to {}", folder.display()));
+    console::print_stage(format_args!("written to {}", folder.display()));
     Ok(())
 }

@@ -4,20 +4,20 @@ use std::fmt::Write;
 
 use crate::programs::{NOTHING, OURS, PEERS};
 use crate::results::Results;
-use crate::rounds::Seen;
+use crate::rounds::Measurements;
 use crate::statistics::digits;
 
 /// Sizes in pixels.
 const PANEL_WIDTH: f64 = 380.0;
-const BAR: f64 = 18.0;
-const STEP: f64 = 26.0;
-const LABEL: f64 = 78.0;
-const LONGEST_BAR: f64 = 230.0;
-const MARGIN: f64 = 16.0;
-const TITLE: f64 = 30.0;
+const BAR_HEIGHT: f64 = 18.0;
+const BAR_SPACING: f64 = 26.0;
+const LABEL_WIDTH: f64 = 78.0;
+const MAX_BAR_WIDTH: f64 = 230.0;
+const PANEL_MARGIN: f64 = 16.0;
+const TITLE_HEIGHT: f64 = 30.0;
 
 /// Panels in a row.
-const COLUMNS: usize = 2;
+const PANEL_COLUMNS: usize = 2;
 
 /// One quantity.
 struct Panel {
@@ -28,15 +28,15 @@ struct Panel {
 /// Draws the quantities of get-quote, its peers and the floor.
 pub(super) fn draw(results: &Results<'_>) -> anyhow::Result<String> {
     let panels = [
-        panel(results, "cold start, ms", |seen| seen.cold.median())?,
-        panel(results, "CPU of a cold start, ms", |seen| {
-            seen.cold_cpu.median()
+        panel(results, "cold start, ms", |measured| measured.cold.median())?,
+        panel(results, "CPU of a cold start, ms", |measured| {
+            measured.cold_cpu.median()
         })?,
-        panel(results, "warm call, ms", |seen| seen.warm.median())?,
-        panel(results, "CPU of a warm call, ms", |seen| {
-            seen.warm_cpu.median()
+        panel(results, "warm call, ms", |measured| measured.warm.median())?,
+        panel(results, "CPU of a warm call, ms", |measured| {
+            measured.warm_cpu.median()
         })?,
-        panel(results, "memory, MB", |seen| seen.resident.median())?,
+        panel(results, "memory, MB", |measured| measured.resident.median())?,
         sizes(results),
     ];
     svg(&panels)
@@ -50,7 +50,7 @@ fn shown() -> impl Iterator<Item = &'static str> {
 fn panel(
     results: &Results<'_>,
     title: &'static str,
-    of: fn(&Seen) -> f64,
+    of: fn(&Measurements) -> f64,
 ) -> anyhow::Result<Panel> {
     let bars = shown().map(|name| Ok((name, of(results.rounds.of(name)?))));
     Ok(Panel {
@@ -72,17 +72,20 @@ fn sizes(results: &Results<'_>) -> Panel {
 
 fn svg(panels: &[Panel]) -> anyhow::Result<String> {
     let bars = panels.iter().map(|panel| panel.bars.len()).max();
-    let height = TITLE + STEP * bars.unwrap_or(0) as f64 + MARGIN;
-    let rows = panels.len().div_ceil(COLUMNS) as f64;
-    let (full_width, full_height) = (PANEL_WIDTH * COLUMNS as f64, height * rows + MARGIN);
+    let height = TITLE_HEIGHT + BAR_SPACING * bars.unwrap_or(0) as f64 + PANEL_MARGIN;
+    let rows = panels.len().div_ceil(PANEL_COLUMNS) as f64;
+    let (full_width, full_height) = (
+        PANEL_WIDTH * PANEL_COLUMNS as f64,
+        height * rows + PANEL_MARGIN,
+    );
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {full_width} {full_height}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"#1f2933\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
     for (index, panel) in panels.iter().enumerate() {
-        let x = PANEL_WIDTH * (index % COLUMNS) as f64 + MARGIN;
-        let y = height * (index / COLUMNS) as f64 + MARGIN;
+        let x = PANEL_WIDTH * (index % PANEL_COLUMNS) as f64 + PANEL_MARGIN;
+        let y = height * (index / PANEL_COLUMNS) as f64 + PANEL_MARGIN;
         writeln!(svg, "<g transform=\"translate({x} {y})\">")?;
         draw_panel(&mut svg, panel)?;
         svg.push_str("</g>\n");
@@ -103,18 +106,18 @@ fn draw_panel(svg: &mut String, panel: &Panel) -> std::fmt::Result {
         panel.title
     )?;
     for (index, (name, value)) in panel.bars.iter().enumerate() {
-        let y = TITLE + STEP * index as f64;
+        let y = TITLE_HEIGHT + BAR_SPACING * index as f64;
         // A bar that is too short to see is still one.
-        let width = (value / longest * LONGEST_BAR).max(1.0);
+        let width = (value / longest * MAX_BAR_WIDTH).max(1.0);
         let colour = if *name == OURS { "#c2410c" } else { "#94a3b8" };
         writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{name}</text>\
-             <rect x=\"{LABEL}\" y=\"{y}\" width=\"{width:.1}\" height=\"{BAR}\" rx=\"2\" fill=\"{colour}\"/>\
+             <rect x=\"{LABEL_WIDTH}\" y=\"{y}\" width=\"{width:.1}\" height=\"{BAR_HEIGHT}\" rx=\"2\" fill=\"{colour}\"/>\
              <text x=\"{:.1}\" y=\"{}\">{}</text>",
-            LABEL - 6.0,
+            LABEL_WIDTH - 6.0,
             y + 13.0,
-            LABEL + width + 5.0,
+            LABEL_WIDTH + width + 5.0,
             y + 13.0,
             digits(*value)
         )?;

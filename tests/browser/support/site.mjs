@@ -27,7 +27,7 @@ export async function startSite({ shape = "proxy", tokenTtl = 60 } = {}) {
   return {
     ...description,
     shape,
-    /** Has the site do something, see src/bin/site/command.rs. */
+    /** Has the site do something, see src/bin/site/site.rs. */
     async order(command) {
       child.stdin.write(`${command}\n`);
       await answer(30);

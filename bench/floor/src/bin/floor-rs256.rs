@@ -10,8 +10,8 @@ use openssl::pkey::PKey;
 use openssl::sign::Verifier;
 
 fn main() -> anyhow::Result<()> {
-    let key = PKey::public_key_from_pem(floor::variable("CLERK_JWT_KEY")?.as_bytes())?;
-    let token = floor::variable("TOKEN")?;
+    let key = PKey::public_key_from_pem(floor::read_variable("CLERK_JWT_KEY")?.as_bytes())?;
+    let token = floor::read_variable("TOKEN")?;
     let (signed, signature) = token.rsplit_once('.').context("TOKEN is no JWT")?;
     let signature = BASE64_URL_SAFE_NO_PAD.decode(signature)?;
 

@@ -9,15 +9,16 @@ use tokio::runtime::Builder;
 use tokio_postgres::types::Type;
 
 fn main() -> anyhow::Result<()> {
-    let options = ConnectOptions::parse(&floor::variable("DATABASE_URL")?, None)
+    let options = ConnectOptions::parse(&floor::read_variable("DATABASE_URL")?, None)
         .map_err(|problem| anyhow!("DATABASE_URL {problem}"))?;
-    let user = floor::variable("USER_ID")?;
+    let user = floor::read_variable("USER_ID")?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let (client, _driver) = runtime.block_on(connect(&options))?;
 
     floor::for_each_line(|| {
         let begin = Instant::now();
-        let rows = runtime.block_on(client.query_typed(floor::FIND, &[(&user, Type::TEXT)]))?;
+        let rows =
+            runtime.block_on(client.query_typed(floor::FIND_QUOTE_SQL, &[(&user, Type::TEXT)]))?;
         let took = begin.elapsed();
         ensure!(rows.len() == 1, "USER_ID has no quote");
         Ok(took)
