@@ -1,21 +1,18 @@
-//! Whether the peers do the job of get-quote: the same answer to the same
-//! question, and none without a token.
+//! Whether the peers do the job of get-quote: the same response to the same
+//! request, and a refusal without a token.
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use crate::console;
 use crate::environment::Environment;
-use crate::programs::{OURS, PEERS, Program, find};
+use crate::programs::{GET_QUOTE, PEERS, Program, find};
 use crate::world::World;
 
 /// Asks each of them once.
-///
-/// # Errors
-/// If one of them answers with something else.
 pub(crate) async fn compare(programs: &[Program], world: &World) -> anyhow::Result<()> {
     console::print_stage("whether the peers answer as get-quote does");
-    let ours = find(programs, OURS)?;
+    let ours = find(programs, GET_QUOTE)?;
     let wanted = quote(ours, world).await?;
     let refused = ours
         .refused

@@ -8,7 +8,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use crate::console;
 use crate::environment::Environment;
-use crate::programs::{OURS, Program, find};
+use crate::programs::{GET_QUOTE, Program, find};
 use crate::world::World;
 
 /// Where systems keep their certificates: Debian, Amazon Linux, Alpine.
@@ -28,12 +28,9 @@ pub(crate) struct Opened {
 }
 
 /// Watches two cold starts of get-quote.
-///
-/// # Errors
-/// If there is nothing to watch, or watching does not work.
 pub(crate) async fn run(programs: &[Program], world: &World) -> anyhow::Result<Opened> {
     console::print_stage("certificates opened by a cold start");
-    let deployed = find(programs, OURS)?;
+    let deployed = find(programs, GET_QUOTE)?;
     let mut with_system = deployed.clone();
     with_system.variables.remove("SSL_CERT_FILE");
     let opened = Opened {

@@ -21,9 +21,6 @@ const CRYPTO_PACKAGES: [&str; 9] = [
 ];
 
 /// Those of them that the functions depend on.
-///
-/// # Errors
-/// If cargo cannot say.
 pub(crate) fn linked() -> anyhow::Result<BTreeSet<String>> {
     let mut tree = Command::new("cargo");
     tree.args([

@@ -20,9 +20,6 @@ pub(crate) struct Endured {
 }
 
 /// Calls each function and each peer until the last number of the plan.
-///
-/// # Errors
-/// If one of them does not answer as it should.
 pub(crate) async fn run(
     programs: &[Program],
     world: &World,

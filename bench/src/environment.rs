@@ -43,10 +43,8 @@ pub(crate) struct Memory {
 }
 
 impl Environment {
-    /// Starts a program and waits until it asks for an event.
-    ///
-    /// # Errors
-    /// If it ends instead; the error holds what it printed.
+    /// Starts a program and waits until it asks for an event. If it ends instead,
+    /// the error holds what it printed.
     pub(crate) async fn start(program: &Program, world: &World) -> anyhow::Result<Self> {
         let api = RuntimeApi::start().await;
         let log = world.file("log");
@@ -74,12 +72,8 @@ impl Environment {
         })
     }
 
-    /// Hands over an event once the program has asked for it; returns the
-    /// answer and what a caller waits for it. What the program does after its
-    /// answer is not in it.
-    ///
-    /// # Errors
-    /// If the invocation fails.
+    /// Invokes the program once it asks for an event; returns the answer and how
+    /// long a caller waits for it. What the program does after that is not in it.
     pub(crate) async fn call(&self, event: &Value) -> anyhow::Result<(Value, Duration)> {
         let event = event.clone();
         self.api.wait_until_idle().await;
@@ -93,9 +87,6 @@ impl Environment {
     }
 
     /// As [`Environment::call`], for a known status.
-    ///
-    /// # Errors
-    /// If the invocation fails or has another status.
     pub(crate) async fn expect(&self, event: &Value, status: u16) -> anyhow::Result<Duration> {
         let (answer, took) = self.call(event).await?;
         if answer["statusCode"] != status {
@@ -105,9 +96,6 @@ impl Environment {
     }
 
     /// CPU time of all threads until the process waits for the next event.
-    ///
-    /// # Errors
-    /// If the process is gone.
     pub(crate) async fn cpu(&self) -> anyhow::Result<Duration> {
         self.api.wait_until_idle().await;
         tokio::time::sleep(SETTLE_DELAY).await;
@@ -115,10 +103,6 @@ impl Environment {
         Ok(clock_gettime(clock)?.into())
     }
 
-    /// Memory now.
-    ///
-    /// # Errors
-    /// If the process is gone.
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let megabytes = |field: &str| {
@@ -132,10 +116,7 @@ impl Environment {
         })
     }
 
-    /// Asks the process to end, and waits until it has.
-    ///
-    /// # Errors
-    /// If it cannot be asked.
+    /// Sends SIGTERM and waits for the end.
     pub(crate) fn end(mut self) -> anyhow::Result<()> {
         kill(self.pid()?, Signal::SIGTERM)?;
         self.child.wait()?;

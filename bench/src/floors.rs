@@ -49,9 +49,6 @@ impl Parts {
 
 impl Floors {
     /// One round of so many calls, in both ways.
-    ///
-    /// # Errors
-    /// If one of the three does not answer as it should.
     pub(crate) async fn observe(
         &mut self,
         programs: &[Program],
@@ -77,7 +74,7 @@ impl Floors {
     }
 }
 
-/// The three, running.
+/// The three while they run.
 struct Floor<'a> {
     program: &'a Program,
     nothing: Environment,

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::console;
 use crate::environment::Environment;
 use crate::plan::Plan;
-use crate::programs::{OURS, Program, find};
+use crate::programs::{GET_QUOTE, Program, find};
 use crate::statistics::{Samples, ms};
 use crate::world::World;
 
@@ -27,16 +27,13 @@ pub(crate) struct Load {
 }
 
 /// Runs every number of environments of the plan both ways, in several passes.
-///
-/// # Errors
-/// If a program does not answer as it should.
 pub(crate) async fn run(
     programs: &[Program],
     world: &World,
     plan: &Plan,
 ) -> anyhow::Result<Vec<Load>> {
     console::print_stage("many environments at once, directly and through PgBouncer");
-    let direct = find(programs, OURS)?;
+    let direct = find(programs, GET_QUOTE)?;
     let pgbouncer = PgBouncer::start(world.database(), POOLED_CONNECTIONS).await;
     let pooled = direct.with_database(world, &pgbouncer.database);
     let mut loads = Vec::new();

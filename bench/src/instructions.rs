@@ -1,5 +1,5 @@
-//! Instructions, as valgrind's callgrind counts them: repeatable where time is
-//! not.
+//! Instructions, as valgrind's callgrind counts them: unlike times the counts
+//! hardly differ between runs.
 //!
 //! Three runs of a program end at three moments: when it asks for its first
 //! event, after one call, and after some more. The differences are the costs.
@@ -31,9 +31,6 @@ pub(crate) struct Counted {
 }
 
 /// Counts for the functions and the one that does nothing.
-///
-/// # Errors
-/// If valgrind is missing or a program does not answer as it should.
 pub(crate) async fn run(
     programs: &[Program],
     world: &World,
@@ -69,8 +66,8 @@ async fn init_round_trips(program: &Program, world: &World) -> anyhow::Result<us
     Ok(proxy.traffic().round_trips)
 }
 
-/// Counts until `calls` are done. Under valgrind a program may be too slow for
-/// its own deadline and put the connection off; then it has another try.
+/// Counts until `calls` are done. Under valgrind a program may be too slow to
+/// connect within its timeout at the start; then it is run again.
 async fn count(
     program: &Program,
     world: &World,
@@ -94,7 +91,7 @@ async fn count(
         for _ in 0..calls {
             environment.expect(&program.event, program.status).await?;
         }
-        // What follows the last answer belongs to it.
+        // The work after the last answer belongs to its call.
         environment.cpu().await?;
         environment.end()?;
         if in_time {

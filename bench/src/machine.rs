@@ -9,16 +9,13 @@ use crate::world::World;
 pub(crate) struct Machine {
     /// The day, in UTC.
     pub(crate) date: String,
-    /// What was measured, by git's name for it.
+    /// The commit that was measured, as `git describe` prints it.
     pub(crate) commit: String,
-    /// What it is, and what runs on it: a name and its value.
+    /// Properties of the machine and versions of programs, each with its name.
     pub(crate) facts: Vec<(&'static str, String)>,
 }
 
-/// Looks around.
-///
-/// # Errors
-/// If the system does not say what it is.
+/// Reads what the system says of itself.
 pub(crate) async fn describe(world: &World) -> anyhow::Result<Machine> {
     let cores = std::thread::available_parallelism()?;
     let processor = field("/proc/cpuinfo", "model name");
@@ -28,24 +25,24 @@ pub(crate) async fn describe(world: &World) -> anyhow::Result<Machine> {
     let postgres: String = postgres.query_one("SHOW server_version", &[]).await?.get(0);
     let facts = vec![
         ("processor", format!("{processor}, {cores} cores")),
-        ("architecture", said("uname", "-m")),
+        ("architecture", run("uname", "-m")),
         ("memory", format!("{gigabytes:.0} GB")),
         ("system", field("/etc/os-release", "PRETTY_NAME")),
-        ("kernel", said("uname", "-r")),
-        ("Rust", said("rustc", "--version")),
+        ("kernel", run("uname", "-r")),
+        ("Rust", run("rustc", "--version")),
         (
             "PostgreSQL",
             format!("{postgres}, on loopback, with TLS 1.3 and SCRAM, without fsync"),
         ),
-        ("PgBouncer", said("/usr/sbin/pgbouncer", "--version")),
-        ("Go", said("go", "version")),
-        ("Node", said("node", "--version")),
-        ("Python", said("/usr/bin/python3", "--version")),
-        ("valgrind", said("valgrind", "--version")),
+        ("PgBouncer", run("/usr/sbin/pgbouncer", "--version")),
+        ("Go", run("go", "version")),
+        ("Node", run("node", "--version")),
+        ("Python", run("/usr/bin/python3", "--version")),
+        ("valgrind", run("valgrind", "--version")),
     ];
     Ok(Machine {
-        date: said("date", "-u +%F"),
-        commit: said("git", "describe --always --dirty"),
+        date: run("date", "-u +%F"),
+        commit: run("git", "describe --always --dirty"),
         facts,
     })
 }
@@ -59,10 +56,10 @@ fn field(file: &str, name: &str) -> String {
     value.trim().to_owned()
 }
 
-/// The first line of what a program says.
-fn said(program: &str, argument: &str) -> String {
+/// The first line of what a program prints.
+fn run(program: &str, argument: &str) -> String {
     let output = Command::new(program).args(argument.split(' ')).output();
-    let said = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let said = said.unwrap_or_default();
-    said.lines().next().unwrap_or("not installed").to_owned()
+    let output = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let output = output.unwrap_or_default();
+    output.lines().next().unwrap_or("not installed").to_owned()
 }

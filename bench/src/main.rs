@@ -18,9 +18,9 @@
 //! | `pages` | the page with a short and a long quote |
 //! | `instructions` | callgrind's counts |
 //! | `bundle`, `crypto` | certificates opened, libraries linked |
-//! | `sizes` | the zips |
+//! | `sizes` | sizes of the zips |
 //! | `machine` | what all of this ran on |
-//! | `targets` | what was aimed at, and what came of it |
+//! | `targets` | the targets, and whether they are met |
 //! | `report` | Markdown and the plot |
 //! | `console` | the progress |
 

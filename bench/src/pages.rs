@@ -12,7 +12,7 @@ use crate::world::{World, payload};
 /// Lengths of the quotes, in characters.
 const QUOTE_LENGTHS: [usize; 2] = [1, 500];
 
-/// Calls in a row; then it is the other page's turn.
+/// Calls of one page in a row, before those of the other.
 const PAGE_BLOCK_CALLS: usize = 100;
 
 /// What was measured of a page.
@@ -26,9 +26,6 @@ pub(crate) struct Page {
 }
 
 /// Asks one environment for both pages in turn.
-///
-/// # Errors
-/// If it does not answer with the page.
 pub(crate) async fn run(
     programs: &[Program],
     world: &World,

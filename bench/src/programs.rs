@@ -32,7 +32,7 @@ pub(crate) struct Program {
 }
 
 /// The function that the peers are like.
-pub(crate) const OURS: &str = "get-quote";
+pub(crate) const GET_QUOTE: &str = "get-quote";
 
 /// The peers.
 pub(crate) const PEERS: [&str; 3] = ["Go", "Node", "Python"];
@@ -67,9 +67,6 @@ pub(crate) fn functions() -> [&'static str; 4] {
 }
 
 /// All programs, in the order of the tables.
-///
-/// # Errors
-/// If one has not been built.
 pub(crate) fn all(world: &World) -> anyhow::Result<Vec<Program>> {
     let get = Event::get_quote().header("accept", "application/json");
     let refused = payload(get.clone());
@@ -124,7 +121,7 @@ pub(crate) fn all(world: &World) -> anyhow::Result<Vec<Program>> {
             program.status = 204;
         }
         program.refused = match program.name {
-            OURS => Some((refused.clone(), 401)),
+            GET_QUOTE => Some((refused.clone(), 401)),
             // It does not check tokens.
             NOTHING => Some((refused.clone(), 200)),
             _ => None,
@@ -134,9 +131,6 @@ pub(crate) fn all(world: &World) -> anyhow::Result<Vec<Program>> {
 }
 
 /// The program of this name among them.
-///
-/// # Errors
-/// If there is none.
 pub(crate) fn find<'a>(programs: &'a [Program], name: &str) -> anyhow::Result<&'a Program> {
     let mut named = programs.iter().filter(|program| program.name == name);
     named.next().with_context(|| format!("no program {name}"))

@@ -20,7 +20,7 @@ use crate::traffic;
 use crate::unreachable::{self, Unreachable};
 use crate::world::World;
 
-/// All that the report tells.
+/// All that is reported.
 pub(crate) struct Results<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) programs: Vec<Program>,
@@ -40,9 +40,6 @@ pub(crate) struct Results<'a> {
 }
 
 /// Measures everything.
-///
-/// # Errors
-/// If something is missing or does not answer as it should.
 pub(crate) async fn measure<'a>(
     plan: &'a Plan,
     folder: &Path,

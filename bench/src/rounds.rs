@@ -53,9 +53,6 @@ pub(crate) struct Rounds {
 
 impl Rounds {
     /// What was measured of the program of this name.
-    ///
-    /// # Errors
-    /// If it was not measured.
     pub(crate) fn of(&self, name: &str) -> anyhow::Result<&Measurements> {
         let mut named = self.programs.iter().filter(|(known, _)| *known == name);
         let (_, measured) = named.next().with_context(|| format!("no {name}"))?;
@@ -64,9 +61,6 @@ impl Rounds {
 }
 
 /// Runs all rounds.
-///
-/// # Errors
-/// If a program does not answer as it should.
 pub(crate) async fn run(
     programs: &[Program],
     world: &World,

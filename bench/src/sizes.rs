@@ -1,4 +1,4 @@
-//! What would be uploaded.
+//! Sizes of the zips, which would be uploaded.
 
 use std::fs;
 use std::path::Path;
@@ -16,9 +16,6 @@ pub(crate) struct Sizes {
 }
 
 /// Reads the sizes of the zips.
-///
-/// # Errors
-/// If one is missing.
 pub(crate) fn read(programs: &[Program], other: Option<&Path>) -> anyhow::Result<Sizes> {
     let here = programs
         .iter()

@@ -1,16 +1,16 @@
-//! What was aimed at, and what came of it.
+//! The targets, and whether they are met.
 
-use crate::programs::{self, NOTHING, OURS};
+use crate::programs::{self, GET_QUOTE, NOTHING};
 use crate::results::Results;
 use crate::rounds::Measurements;
 use crate::statistics::{Samples, digits};
 
-/// One aim.
+/// One target.
 pub(crate) struct Target {
     pub(crate) text: String,
     pub(crate) measured: f64,
     bound: Bound,
-    /// What stands in the way where it is not met.
+    /// Why it is missed, if it is.
     why: String,
 }
 
@@ -20,7 +20,7 @@ enum Bound {
 }
 
 impl Target {
-    /// Met, or by how much not and why.
+    /// Whether it is met, or by how much it is missed and why.
     pub(crate) fn verdict(&self) -> String {
         let (met, wanted) = match self.bound {
             Bound::AtMost(most) => (self.measured <= most, most),
@@ -46,7 +46,7 @@ impl Target {
     }
 }
 
-/// A bound without digits that nobody wrote.
+/// A bound without trailing zeros.
 fn plain(bound: f64) -> String {
     let text = digits(bound);
     match text.contains('.') {
@@ -64,9 +64,6 @@ const MEMORY_REASON: &str = "the binary's own pages and OpenSSL's tables are res
 const DEFECT_REASON: &str = "this is a defect";
 
 /// All targets of the benchmark with what was measured.
-///
-/// # Errors
-/// If something they need was not measured.
 pub(crate) fn all(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
     let mut targets = floor(results)?;
     targets.extend(peers(results)?);
@@ -76,7 +73,7 @@ pub(crate) fn all(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
 
 fn floor(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
     let rounds = &results.rounds;
-    let (ours, nothing) = (rounds.of(OURS)?, rounds.of(NOTHING)?);
+    let (ours, nothing) = (rounds.of(GET_QUOTE)?, rounds.of(NOTHING)?);
     let unreachable = &results.unreachable;
     let floors = &rounds.floors;
     let in_turn = ours.warm.over(&floors.in_turn.sum()).median();
@@ -144,7 +141,7 @@ fn floor(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
 
 fn peers(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
     let rounds = &results.rounds;
-    let ours = rounds.of(OURS)?;
+    let ours = rounds.of(GET_QUOTE)?;
     let cold: fn(&Measurements) -> &Samples = |measured| &measured.cold;
     let cold_cpu: fn(&Measurements) -> &Samples = |measured| &measured.cold_cpu;
     let warm: fn(&Measurements) -> &Samples = |measured| &measured.warm;

@@ -24,9 +24,6 @@ pub(crate) struct Counted {
 }
 
 /// Counts for every program.
-///
-/// # Errors
-/// If a program does not answer as it should.
 pub(crate) async fn run(programs: &[Program], world: &World) -> anyhow::Result<Vec<Counted>> {
     console::print_stage("round trips to the database");
     let mut counted = Vec::new();

@@ -1,12 +1,12 @@
-//! Cold starts while nobody answers where the database should be: what the
-//! process itself costs, without a handshake and a password.
+//! Cold starts while the database does not answer: what the process itself
+//! costs, without TLS and SCRAM.
 
 use std::net::{Ipv4Addr, TcpListener};
 
 use crate::console;
 use crate::environment::Environment;
 use crate::plan::Plan;
-use crate::programs::{NOTHING, OURS, Program, find};
+use crate::programs::{GET_QUOTE, NOTHING, Program, find};
 use crate::statistics::{Samples, ms};
 use crate::world::World;
 
@@ -20,9 +20,6 @@ pub(crate) struct Unreachable {
 
 /// Starts get-quote without a database and the function that does nothing in
 /// turn.
-///
-/// # Errors
-/// If one of them does not answer.
 pub(crate) async fn run(
     programs: &[Program],
     world: &World,
@@ -32,7 +29,7 @@ pub(crate) async fn run(
     // The kernel accepts connections, and nothing answers.
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let nowhere = world.database().through(silent.local_addr()?.port());
-    let ours = find(programs, OURS)?.with_database(world, &nowhere);
+    let ours = find(programs, GET_QUOTE)?.with_database(world, &nowhere);
     let nothing = find(programs, NOTHING)?;
     let mut measured = Unreachable::default();
     for round in 0..plan.unreachable {

@@ -24,7 +24,7 @@ pub(crate) struct World {
     database: Database,
     /// A user whose quote is read.
     pub(crate) reader: User,
-    /// A user whose quote is saved, again and again.
+    /// A user whose quote is saved repeatedly.
     pub(crate) writer: User,
     /// A user without a quote.
     pub(crate) stranger: User,
@@ -89,9 +89,6 @@ impl World {
     }
 
     /// A file of a program: its executable, or what an interpreter runs.
-    ///
-    /// # Errors
-    /// If it has not been built.
     pub(crate) fn built(&self, name: &str, file: &str) -> anyhow::Result<PathBuf> {
         let path = self.programs.join(name).join(file);
         ensure!(

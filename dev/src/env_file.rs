@@ -11,7 +11,8 @@ use anyhow::{Context, bail};
 /// as none.
 ///
 /// # Errors
-/// A line that is no setting; the error has its number, never its text.
+/// If a line is not a setting. The error has the number of the line and not its
+/// text, which may be a secret.
 pub(crate) fn read(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     match fs::read_to_string(path) {
         Ok(text) => parse(&text),

@@ -18,7 +18,7 @@ pub(crate) fn write_private(path: &Path, contents: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a folder, and its parents, that everybody may enter, whatever the umask says.
+/// Makes a folder that every account may enter, and its parents.
 pub(crate) fn create_open_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))

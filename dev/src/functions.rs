@@ -39,8 +39,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 pub fn build_command(root: &Path, with_clerk: bool) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.arg("build").current_dir(root).stdin(Stdio::null());
-    // By binary, not by package: so does cargo-lambda, and packages would be
-    // built with other features and then once more.
+    // By binary, as cargo-lambda builds them: by package they would have other
+    // features, and cargo-lambda would build them again.
     let functions = FUNCTION_PROBES.iter().map(|(function, ..)| *function);
     for function in functions.chain(with_clerk.then_some(CLERK_FUNCTION)) {
         cargo.args(["--bin", function]);

@@ -142,8 +142,8 @@ mod tests {
     /// Starts a program that does `action` when it gets SIGINT.
     ///
     /// It is not a shell: a shell cannot trap a signal that it inherited as
-    /// ignored, and whoever starts the tests in the background of a script
-    /// (`cargo test &`) has SIGINT ignored. Perl can, as Postgres does.
+    /// ignored, and in the background of a script (`cargo test &`) SIGINT is
+    /// ignored. Perl can, as Postgres does.
     fn start_interruptible(run_id: &RunId, action: &str) -> Child {
         let mut command = Command::new("perl");
         let script = format!("$SIG{{INT}} = {action}; $| = 1; print 1; sleep 1 while 1");

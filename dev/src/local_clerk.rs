@@ -57,7 +57,7 @@ impl LocalClerk {
     pub(crate) fn token(&self, user_id: &str, ttl_secs: u64) -> anyhow::Result<String> {
         ensure!(
             self.config.dir.exists(),
-            "make dev has never run here at {}: start it first, or name its port with PORT=",
+            "make dev has not run here at {}: start it first, or name its port with PORT=",
             self.config.app_origin
         );
         StandIn::open(self.config.clone())?.token(user_id, ttl_secs)

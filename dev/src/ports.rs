@@ -32,13 +32,13 @@ pub fn parse(value: Option<&str>) -> anyhow::Result<u16> {
     }
 }
 
-/// Makes sure that nothing is found at `localhost` on this port.
+/// Makes sure that no server listens at `localhost` on this port.
 ///
 /// # Errors
-/// If something is, or the port may not be used.
+/// If one does, or the port may not be used.
 pub fn ensure_free(port: u16) -> anyhow::Result<()> {
-    // A server on all addresses, or on ::1 only, would not be in the way of
-    // ours on every system, but a browser might ask it instead of ours.
+    // Some systems let us listen beside a server on all addresses or on ::1, but
+    // a browser might then connect to that server.
     for address in [
         SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         SocketAddr::from((Ipv6Addr::LOCALHOST, port)),

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::function::Function;
 use crate::runtime_api::{Outcome, RuntimeApi};
 
-/// Environment variables by name. The process gets no others of ours.
+/// Environment variables by name. The process gets none of the test's own.
 pub type Variables = BTreeMap<&'static str, String>;
 
 /// Longest time that Lambda gives a function to initialize.

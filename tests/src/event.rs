@@ -12,7 +12,7 @@ const MIN_SECRET_LENGTH: usize = 8;
 /// The domain name of the deployed API, which only API Gateway can set.
 pub const API_DOMAIN: &str = "quotes.example.com";
 
-/// Who turns a request into an event (HTTP API, payload 2.0).
+/// What turns a request into an event (HTTP API, payload 2.0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
     /// API Gateway: cookies are a list of their own.
@@ -120,7 +120,7 @@ impl Event {
             .cookie("__clerk_db_jwt", "dvb_0123456789abcdef")
     }
 
-    /// As sent by a page of ours.
+    /// As a page of the application sends it.
     pub fn same_origin(self) -> Self {
         self.header("sec-fetch-site", "same-origin")
     }

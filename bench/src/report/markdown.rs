@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::floors::Floors;
 use crate::growth::POOLED_CONNECTIONS;
-use crate::programs::{NOTHING, OURS, PEERS};
+use crate::programs::{GET_QUOTE, NOTHING, PEERS};
 use crate::results::Results;
 use crate::rounds::Measurements;
 use crate::statistics::{Samples, digits, grouped};
@@ -41,7 +41,7 @@ pub(super) fn render(results: &Results<'_>) -> anyhow::Result<String> {
     let text = "Every number beside its target; what is missed says why.";
     section("Targets", text, target_table(results)?)?;
     let text = format!(
-        "{} environments of each program, one a round and everybody in turn, {} warm calls each. Median of the rounds, in \
+        "{} environments of each program, one a round and all programs in turn, {} warm calls each. Median of the rounds, in \
          brackets the middle half of them. *init*: start of the process to its first request for an event; *cold*: init and \
          the first call. A call is timed from handing over the event to the answer; what a program does after that is in its CPU \
          time only. p99 of all calls. Memory after the warm calls.",
@@ -100,7 +100,7 @@ fn head(results: &Results<'_>) -> String {
          ![cold start, warm call, CPU and memory](latest.svg)\n",
         results.machine.date,
         if results.plan.quick {
-            "A quick run, with too few rounds to be believed.\n\n"
+            "A quick run, with too few rounds to be reliable.\n\n"
         } else {
             ""
         }
@@ -159,7 +159,7 @@ fn program_table(results: &Results<'_>) -> anyhow::Result<Table> {
 }
 
 fn ratio_table(results: &Results<'_>) -> anyhow::Result<Table> {
-    let ours = results.rounds.of(OURS)?;
+    let ours = results.rounds.of(GET_QUOTE)?;
     let mut table = Table::new(&["program", "cold", "cold CPU", "warm", "warm CPU", "memory"]);
     for name in PEERS.iter().chain([&NOTHING]) {
         let peer = results.rounds.of(name)?;
@@ -178,7 +178,7 @@ fn ratio_table(results: &Results<'_>) -> anyhow::Result<Table> {
 
 fn floor_table(results: &Results<'_>) -> anyhow::Result<Table> {
     let rounds = &results.rounds;
-    let (ours, nothing) = (rounds.of(OURS)?, rounds.of(NOTHING)?);
+    let (ours, nothing) = (rounds.of(GET_QUOTE)?, rounds.of(NOTHING)?);
     let mut table = Table::new(&["", "alone", "in turn"]);
     let Floors { alone, in_turn } = &rounds.floors;
     let spread = |samples: &Samples| samples.spread().to_string();

@@ -12,9 +12,6 @@ use crate::console;
 use crate::results::Results;
 
 /// Writes both files and prints the first one.
-///
-/// # Errors
-/// If the folder cannot be written to.
 #[expect(clippy::print_stdout, reason = "the table is what the command is for")]
 pub(crate) fn write(results: &Results<'_>, folder: &Path) -> anyhow::Result<()> {
     let text = markdown::render(results)?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::programs::{NOTHING, OURS, PEERS};
+use crate::programs::{GET_QUOTE, NOTHING, PEERS};
 use crate::results::Results;
 use crate::rounds::Measurements;
 use crate::statistics::digits;
@@ -44,7 +44,7 @@ pub(super) fn draw(results: &Results<'_>) -> anyhow::Result<String> {
 
 /// The bars, from top to bottom.
 fn shown() -> impl Iterator<Item = &'static str> {
-    [OURS].into_iter().chain(PEERS).chain([NOTHING])
+    [GET_QUOTE].into_iter().chain(PEERS).chain([NOTHING])
 }
 
 fn panel(
@@ -109,7 +109,11 @@ fn draw_panel(svg: &mut String, panel: &Panel) -> std::fmt::Result {
         let y = TITLE_HEIGHT + BAR_SPACING * index as f64;
         // A bar that is too short to see is still one.
         let width = (value / longest * MAX_BAR_WIDTH).max(1.0);
-        let colour = if *name == OURS { "#c2410c" } else { "#94a3b8" };
+        let colour = if *name == GET_QUOTE {
+            "#c2410c"
+        } else {
+            "#94a3b8"
+        };
         writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{name}</text>\

@@ -1,4 +1,5 @@
-//! The account that Postgres runs under: it refuses to be root, as poolers do.
+//! The account that Postgres runs under: it refuses to run as root, as PgBouncer
+//! does.
 
 use std::{
     fs,
@@ -16,7 +17,7 @@ use crate::files;
 /// Accounts that root can hand Postgres to, best first.
 const POSTGRES_ACCOUNTS: [&str; 3] = ["postgres", "_postgres", "nobody"];
 
-/// Who runs Postgres: ourselves or, for root, an account without privileges.
+/// The account of Postgres: the current one or, for root, one without privileges.
 #[derive(Clone, Copy)]
 pub struct Account(Option<(Uid, Gid)>);
 
@@ -36,8 +37,7 @@ impl Account {
         Ok(Self(Some((user.uid, user.gid))))
     }
 
-    /// Makes `command` run under this account, knowing nothing of our
-    /// environment.
+    /// Makes `command` run under this account, without our environment variables.
     pub fn apply_to(self, command: &mut Command) {
         command
             .env_clear()
@@ -93,8 +93,8 @@ impl Account {
 
 /// Our own folder in /var/tmp that stands for `wanted`.
 ///
-/// Everybody can write to /var/tmp, so a folder that somebody else has put
-/// there under this name is refused.
+/// Every account can write to /var/tmp, so a folder of this name that belongs to
+/// another account is refused.
 pub(super) fn elsewhere(wanted: &Path) -> anyhow::Result<PathBuf> {
     use std::os::unix::fs::MetadataExt;
 
@@ -109,7 +109,7 @@ pub(super) fn elsewhere(wanted: &Path) -> anyhow::Result<PathBuf> {
     let found = fs::symlink_metadata(&folder)?;
     ensure!(
         found.is_dir() && found.uid() == Uid::effective().as_raw(),
-        "{} belongs to somebody else: remove it",
+        "{} belongs to another account: remove it",
         folder.display()
     );
     files::create_open_folder(&folder)?;

@@ -1,6 +1,6 @@
 //! A real Postgres with TLS on loopback.
 //!
-//! - `account`: who runs it, and which folders that account can reach
+//! - `account`: the account that runs it, and the folders which that can reach
 //! - `binaries`: which Postgres
 //! - `cluster`: the database's files, certificate and password
 //! - `server`: the server process

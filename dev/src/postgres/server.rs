@@ -243,10 +243,10 @@ async fn launch(
 
 /// Sees to it that the pid file of a server that crashed is no obstacle.
 ///
-/// The number in it may belong to another process by now, and Postgres would
-/// take that for a live server. It believes that a file with its own parent's
-/// number is old, and then makes sure through the rest of the file that no
-/// backend of the dead server is still at work.
+/// The process id in it may belong to another process by now, and Postgres would
+/// take that for a live server. A file with the id of its own parent it takes
+/// for an old one, and then checks by the rest of the file that no backend of
+/// the old server is still running.
 fn replace_pid(file: &Path) -> io::Result<()> {
     let text = match fs::read_to_string(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

@@ -1,10 +1,10 @@
-//! What cannot be meant: each gets a clear answer, and nothing is lost.
+//! Input that is refused: each kind gets its own error, and no quote changes.
 
 use serde_json::{Value, json};
 use tests::{App, Event, Function, Response, User};
 
-/// Somebody whose quote must outlive what follows.
-async fn user_with_quote(app: &App) -> User {
+/// Creates a user with a quote that the bad input must not change.
+async fn create_user_with_quote(app: &App) -> User {
     let user = app.user();
     let saved = app.send(Event::put_quote("kept").bearer(&user.token)).await;
     assert_eq!(saved.status, 201);
@@ -24,7 +24,7 @@ async fn put(app: &App, user: &User, message: &str) -> Response {
 #[tokio::test]
 async fn an_empty_or_blank_message_is_refused() {
     let app = App::deployed().await;
-    let user = user_with_quote(&app).await;
+    let user = create_user_with_quote(&app).await;
     for message in ["", " ", "\n\r\n\t", "\u{a0}\u{2003}\u{3000}"] {
         put(&app, &user, message).await.problem(422);
     }
@@ -65,7 +65,7 @@ async fn every_character_of_a_message_may_be_escaped() {
 #[tokio::test]
 async fn six_megabytes_are_too_large() {
     for app in App::both().await {
-        let user = user_with_quote(&app).await;
+        let user = create_user_with_quote(&app).await;
         // Lambda takes events of 6 MB, the envelope included.
         put(&app, &user, &"x".repeat(5_900_000)).await.problem(413);
         assert_kept(&app, &user).await;
@@ -75,7 +75,7 @@ async fn six_megabytes_are_too_large() {
 #[tokio::test]
 async fn control_characters_are_refused() {
     let app = App::deployed().await;
-    let user = user_with_quote(&app).await;
+    let user = create_user_with_quote(&app).await;
     for character in ['\0', '\u{7}', '\u{1b}', '\u{7f}', '\u{80}', '\u{9b}'] {
         put(&app, &user, &format!("a{character}b"))
             .await
@@ -87,7 +87,7 @@ async fn control_characters_are_refused() {
 #[tokio::test]
 async fn a_body_that_is_not_utf_8_is_unreadable() {
     let app = App::deployed().await;
-    let user = user_with_quote(&app).await;
+    let user = create_user_with_quote(&app).await;
     for body in [
         &b"{\"message\":\"\xff\"}"[..],
         b"{\"message\":\"\xed\xa0\x80\"}",
@@ -102,7 +102,7 @@ async fn a_body_that_is_not_utf_8_is_unreadable() {
 #[tokio::test]
 async fn json_of_another_shape_is_unreadable() {
     for app in App::both().await {
-        let user = user_with_quote(&app).await;
+        let user = create_user_with_quote(&app).await;
         for body in [
             "",
             "{",
@@ -130,7 +130,7 @@ async fn json_of_another_shape_is_unreadable() {
 #[tokio::test]
 async fn a_list_of_one_text_is_not_a_message() {
     let app = App::deployed().await;
-    let user = user_with_quote(&app).await;
+    let user = create_user_with_quote(&app).await;
     let event = Event::new("PUT", "/api/quote").json(&json!(["lost"]));
     app.send(event.bearer(&user.token)).await.problem(400);
     assert_kept(&app, &user).await;
@@ -155,7 +155,7 @@ async fn a_put_without_a_body_is_unreadable() {
 #[tokio::test]
 async fn a_put_of_another_type_is_unsupported() {
     for app in App::both().await {
-        let user = user_with_quote(&app).await;
+        let user = create_user_with_quote(&app).await;
         for content_type in [
             "text/plain",
             "application/x-www-form-urlencoded",
@@ -174,7 +174,7 @@ async fn a_put_of_another_type_is_unsupported() {
 #[tokio::test]
 async fn a_post_that_is_no_form_is_unsupported() {
     for app in App::both().await {
-        let user = user_with_quote(&app).await;
+        let user = create_user_with_quote(&app).await;
         for content_type in [
             "application/json",
             "multipart/form-data; boundary=x",
@@ -191,7 +191,7 @@ async fn a_post_that_is_no_form_is_unsupported() {
 /// each is unreadable, and the function goes on.
 async fn assert_unreadable(oddities: &[Value]) {
     for app in App::both().await {
-        let user = user_with_quote(&app).await;
+        let user = create_user_with_quote(&app).await;
         for (function, event) in [
             (Function::GetQuote, Event::get_quote()),
             (Function::SaveQuote, Event::put_quote("lost")),
@@ -249,7 +249,7 @@ async fn a_path_cannot_bring_a_query_or_a_fragment_of_its_own() {
 #[tokio::test]
 async fn a_header_in_any_script_does_no_harm() {
     for app in App::both().await {
-        let user = user_with_quote(&app).await;
+        let user = create_user_with_quote(&app).await;
         for event in [
             Event::get_quote().header("x-name", "Zoë 日本"),
             Event::get_quote().header("referer", "https://exämple.org/ö"),
@@ -266,7 +266,7 @@ async fn a_header_in_any_script_does_no_harm() {
 #[tokio::test]
 async fn a_session_is_found_among_cookies_in_any_script() {
     for app in App::both().await {
-        let user = user_with_quote(&app).await;
+        let user = create_user_with_quote(&app).await;
         let get = Event::get_quote().cookie("name", "Zoë").signed_in(&user);
         assert_eq!(app.send(get).await.status, 200);
     }
@@ -275,7 +275,7 @@ async fn a_session_is_found_among_cookies_in_any_script() {
 #[tokio::test]
 async fn an_event_with_nulls_is_read_as_one_without() {
     let app = App::deployed().await;
-    let user = user_with_quote(&app).await;
+    let user = create_user_with_quote(&app).await;
     let mut payload = app.payload(&Event::get_quote().bearer(&user.token));
     for member in ["cookies", "body", "queryStringParameters", "pathParameters"] {
         payload[member] = json!(null);

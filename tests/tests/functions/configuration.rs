@@ -1,4 +1,4 @@
-//! What is wrong with the configuration stops the start.
+//! A mistake in the configuration stops the start.
 
 use tests::{App, Environment, Event, Function, Instance, Variables};
 

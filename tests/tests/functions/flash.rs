@@ -1,4 +1,5 @@
-//! The flash cookie keeps what a form could not save for the next page.
+//! A text that a form could not save is kept in the flash cookie for the next
+//! page.
 
 use tests::response::SetCookie;
 use tests::{App, Event, User};

@@ -1,4 +1,4 @@
-//! The headers that answers have.
+//! The headers of responses.
 
 use tests::{App, Event, Response};
 

@@ -61,7 +61,7 @@ async fn a_key_that_is_not_in_the_set_is_nobodys() {
 
 #[tokio::test]
 async fn a_key_set_that_cannot_be_reached_is_503_until_it_can() {
-    // Accepts connections and says nothing.
+    // The kernel accepts connections, and nothing answers.
     let frontend_api = FrontendApi::bind().await;
     let app = app_with(&frontend_api.url()).await;
     let user = app.user();

@@ -1,5 +1,5 @@
-//! The original application and ours on one table: what either writes, the
-//! other reads, in whatever time zone the server is.
+//! The original application and ours on one table: each reads what the other
+//! has written, in every time zone of the server.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -39,7 +39,7 @@ impl Original<'_> {
             .env("DATABASE_URL", &self.database.url)
             .env("PGSSLROOTCERT", &self.database.ca)
             .env("TIMEZONE", self.zone)
-            // Where the program runs must not matter either.
+            // The time zone of the program must not matter either.
             .env("TZ", "Asia/Tokyo")
             .current_dir(packages().await)
             .stdin(std::fs::File::open(ORIGINAL_PROGRAM).unwrap())
@@ -83,8 +83,8 @@ async fn a_row_of_the_original_is_read_by_us_with_its_time() {
         let found = app.send(Event::get_quote().bearer(&user.token)).await;
         assert_eq!(found.json()["message"], "theirs");
         assert_eq!(found.json()["savedAt"], row["created"], "{zone}");
-        // Its own time is that of its session without saying so: only in UTC,
-        // which Neon's sessions have, it is the right one.
+        // It writes the local time of its session without a time zone: that is
+        // right only in UTC, which is the time zone of Neon's sessions.
         if zone == "UTC" {
             let age = age(&client, &found.json()["savedAt"]).await;
             assert!((-FRESH_AGE..FRESH_AGE).contains(&age), "{age}");

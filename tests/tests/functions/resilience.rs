@@ -331,7 +331,7 @@ async fn a_save_that_was_given_up_does_not_happen_later() {
         lock_row(&transaction, &user).await;
         assert_unavailable(&put(&app, &user, "never to be").await);
 
-        // Nobody waits for the row any more, although it is still held.
+        // No backend waits for the row any more, although it is still locked.
         let waiting = "SELECT count(*) FROM pg_stat_activity
                        WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))";
         let begin = Instant::now();
@@ -344,7 +344,7 @@ async fn a_save_that_was_given_up_does_not_happen_later() {
         {
             assert!(
                 begin.elapsed() < CANCEL_TIMEOUT,
-                "somebody still waits to save: {}",
+                "a backend still waits to save: {}",
                 pooler.log()
             );
             sleep(Duration::from_millis(20)).await;
@@ -356,7 +356,7 @@ async fn a_save_that_was_given_up_does_not_happen_later() {
 
 #[tokio::test]
 async fn an_address_where_nothing_answers_is_503_in_time() {
-    // Accepts connections, as the kernel does for it, and says nothing.
+    // The kernel accepts connections, and nothing answers.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
     let app = App::deployed_on(&Database::shared().await.through(port));

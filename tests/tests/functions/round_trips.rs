@@ -1,4 +1,4 @@
-//! What requests cost on the wire.
+//! How many connections and round trips requests take.
 
 use tests::postgres::Database;
 use tests::proxy::Traffic;
@@ -116,7 +116,7 @@ async fn direct_negotiation_saves_a_cold_start_one_round_trip() {
     let version = Database::shared().await.server_version().await;
     let direct = "&sslnegotiation=direct";
     if version < 17 {
-        // Such a server takes it for garbage and hangs up.
+        // Such a server does not understand it and closes the connection.
         let (app, _proxy) = start_counted(direct).await;
         let answer = app.send(Event::get_quote().bearer(&app.user().token));
         answer.await.problem(503);

@@ -2,7 +2,7 @@
 
 use tests::{App, Event};
 
-/// What browsers say of requests that no page of ours sent.
+/// The headers of browsers for requests that another site's page sent.
 fn foreign() -> Vec<Vec<(&'static str, &'static str)>> {
     vec![
         vec![],

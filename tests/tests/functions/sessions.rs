@@ -1,4 +1,4 @@
-//! Whose tokens are believed.
+//! Which session tokens are accepted.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -84,7 +84,7 @@ fn unsigned(token: &str) -> String {
     format!("{header}.{}.", token.split('.').nth(1).unwrap())
 }
 
-/// The confusion of algorithms: an HMAC whose secret is what everybody knows.
+/// Algorithm confusion: an HMAC whose secret is the public key.
 fn signed_with_the_public_key(instance: &Instance, token: &str) -> String {
     let header = encode(br#"{"alg":"HS256","typ":"JWT"}"#);
     let signed = format!("{header}.{}", token.split('.').nth(1).unwrap());

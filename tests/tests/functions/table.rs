@@ -198,7 +198,7 @@ async fn a_migration_that_was_interrupted_leaves_nothing_and_can_be_repeated() {
     for _ in 0..5 {
         let database = Database::empty().await;
         let (options, client) = (database.options(), database.connect().await);
-        // Somebody who makes the same table holds the migration up half-way.
+        // A transaction that makes the same table blocks the migration half-way.
         client.batch_execute("BEGIN").await.unwrap();
         client.batch_execute(ORIGINAL_TABLE).await.unwrap();
         let migrating = tokio::spawn(async move { migrations::apply(&options).await });

@@ -1,4 +1,4 @@
-//! Where Clerk is, seen from the application.
+//! Where the application and its Clerk instance are.
 
 use clap::ValueEnum;
 use clerk_stand_in::keys::publishable_key;
