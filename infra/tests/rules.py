@@ -13,8 +13,9 @@ from resources import Resources
 # check_routes compares these two with the template's text; here it is translated.
 ROUTES = check_routes.router_routes(check_routes.read())
 FUNCTIONS = sorted(check_routes.read().functions)
-# Those that never write to the database.
-READERS = ("get-quote", "render-page")
+# Functions that only GET and HEAD reach do not write to the database.
+WRITERS = {function for route, function in ROUTES.items() if route.startswith(("PUT ", "POST ", "PATCH ", "DELETE "))}
+READERS = set(FUNCTIONS) - WRITERS
 LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
