@@ -1,4 +1,4 @@
-//! `make bench`: the four functions, their peers and the floor, measured
+//! `make bench`: the functions, their peers and the floor, measured
 //! side by side under a Lambda Runtime API and written to `bench/results`.
 //!
 //! | module | concern |
@@ -65,7 +65,7 @@ struct Arguments {
     /// The folder with the programs: `<name>/bootstrap` and `<name>.zip`.
     #[arg(long)]
     programs: PathBuf,
-    /// The four zips of the other architecture: `<name>/bootstrap.zip`.
+    /// The zips of the other architecture: `<name>/bootstrap.zip`.
     #[arg(long)]
     other_architecture: Option<PathBuf>,
 }

@@ -11,7 +11,7 @@ use crate::programs::{self, Program};
 pub(crate) struct Sizes {
     /// Of each program on this machine.
     pub(crate) here: Vec<(&'static str, f64)>,
-    /// Of the four functions on the other architecture, if those were built.
+    /// Of the functions on the other architecture, if those were built.
     pub(crate) elsewhere: Option<Vec<(&'static str, f64)>>,
 }
 

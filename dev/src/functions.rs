@@ -10,16 +10,13 @@ use anyhow::{Context, anyhow, bail};
 use reqwest::{Client, Method, header::X_CONTENT_TYPE_OPTIONS, redirect};
 
 use crate::{
-    child, console, guard::RunId, local_clerk::origin, settings::Settings, workspace::Workspace,
+    child, console,
+    guard::RunId,
+    local_clerk::origin,
+    routes::{self, first_of_each_function},
+    settings::Settings,
+    workspace::Workspace,
 };
-
-/// One route of each function, to see that it runs.
-const FUNCTION_PROBES: [(&str, Method, &str); 4] = [
-    ("render-page", Method::GET, "/"),
-    ("get-quote", Method::GET, "/api/quote"),
-    ("save-quote", Method::PUT, "/api/quote"),
-    ("delete-quote", Method::DELETE, "/api/quote"),
-];
 
 /// The stand-in for Clerk is a function as well.
 const CLERK_FUNCTION: &str = "clerk-stand-in";
@@ -36,16 +33,21 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Returns the command that builds the functions in the clone at `root`, with
 /// or without the stand-in for Clerk.
-pub fn build_command(root: &Path, with_clerk: bool) -> Command {
+///
+/// # Errors
+/// If the routes cannot be read.
+pub fn build_command(root: &Path, with_clerk: bool) -> anyhow::Result<Command> {
     let mut cargo = Command::new("cargo");
     cargo.arg("build").current_dir(root).stdin(Stdio::null());
     // By binary, as cargo-lambda builds them: by package they would have other
     // features, and cargo-lambda would build them again.
-    let functions = FUNCTION_PROBES.iter().map(|(function, ..)| *function);
-    for function in functions.chain(with_clerk.then_some(CLERK_FUNCTION)) {
-        cargo.args(["--bin", function]);
+    let routes = routes::read(root)?;
+    let functions = first_of_each_function(&routes).into_iter();
+    let names = functions.map(|route| route.function.as_str());
+    for name in names.chain(with_clerk.then_some(CLERK_FUNCTION)) {
+        cargo.args(["--bin", name]);
     }
-    cargo
+    Ok(cargo)
 }
 
 /// Returns the command `cargo lambda watch`: it starts each function at its
@@ -70,7 +72,7 @@ pub(crate) async fn build(
     settings: &Settings,
     run_id: &RunId,
 ) -> anyhow::Result<()> {
-    let mut cargo = build_command(workspace.root(), settings.local_clerk);
+    let mut cargo = build_command(workspace.root(), settings.local_clerk)?;
     settings.apply_to(&mut cargo);
     run_id.kill_at_end(&mut cargo);
     child::run(&mut cargo).await
@@ -93,23 +95,24 @@ pub(crate) fn watch(
     watch.spawn().context("cannot start cargo-lambda")
 }
 
-/// Waits until each of the four functions has answered.
+/// Waits until each of the functions has answered.
 ///
 /// The requests go out one after the other: cargo starts the functions one by
 /// one anyway.
 ///
 /// # Errors
 /// If a function does not answer in time.
-pub(crate) async fn wait_until_ready(port: u16) -> anyhow::Result<()> {
+pub(crate) async fn wait_until_ready(root: &Path, port: u16) -> anyhow::Result<()> {
     let client = Client::builder()
         .no_proxy()
         .redirect(redirect::Policy::none())
         .timeout(PROBE_TIMEOUT)
         .build()?;
-    for (function, method, path) in FUNCTION_PROBES {
-        let url = format!("{}{path}", origin(port));
-        probe(&client, function, method, &url).await?;
-        console::print(format_args!("{function} answers"));
+    for route in first_of_each_function(&routes::read(root)?) {
+        let method = route.method.as_deref().unwrap_or("GET").parse()?;
+        let url = format!("{}{}", origin(port), route.path);
+        probe(&client, &route.function, method, &url).await?;
+        console::print(format_args!("{} answers", route.function));
     }
     Ok(())
 }

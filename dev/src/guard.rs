@@ -24,8 +24,8 @@ const KILL_VARIABLE: &str = "QUOTES_DEV_KILL";
 /// The same for processes that are interrupted first; also in `guard.sh`.
 const INTERRUPT_VARIABLE: &str = "QUOTES_DEV_INTERRUPT";
 
-/// Longest time that the guard takes: it sends its last signals after 10 seconds.
-const GUARD_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest time that the guard takes: it sends its last signals after 15 seconds.
+const GUARD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Tells the processes of one run from all others.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ impl RunId {
     }
 
     /// The same for a program that must shut down in order: the guard sends it
-    /// SIGINT, and kills it only if it is still there after 4.5 seconds.
+    /// SIGINT, and kills it only if it is still there after 5 seconds.
     pub fn interrupt_at_end(&self, command: &mut Command) {
         command.env(INTERRUPT_VARIABLE, &self.0).process_group(0);
     }

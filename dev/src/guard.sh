@@ -19,21 +19,23 @@ list() {
     fi
 }
 
-tenths=0
-while [ "$tenths" -lt 100 ]; do
+# By the clock and not by rounds: on a busy machine a round takes seconds.
+began=$(date +%s)
+waited=0
+while [ "$waited" -lt 15 ]; do
     # Most processes have nothing to lose, and would only report each other's end.
     at_once=$(list QUOTES_DEV_KILL "$1")
     # Postgres has.
     in_order=$(list QUOTES_DEV_INTERRUPT "$1")
     [ -n "$at_once$in_order" ] || break
-    if [ "$tenths" -lt 45 ]; then signal=INT; else signal=KILL; fi
+    if [ "$waited" -lt 5 ]; then signal=INT; else signal=KILL; fi
     # shellcheck disable=SC2086 # one argument for each process
     {
         [ -z "$at_once" ] || kill -s KILL $at_once
         [ -z "$in_order" ] || kill -s "$signal" $in_order
     } 2>/dev/null
     sleep 0.1
-    tenths=$((tenths + 1))
+    waited=$(($(date +%s) - began))
 done
 
 [ -z "$2" ] || rm -rf -- "$2"

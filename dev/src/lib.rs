@@ -9,6 +9,7 @@
 //! - [`postgres`]: a Postgres with TLS on loopback, for `make dev` and tests
 //! - [`tools`]: cargo-lambda and npm's packages, fetched into `.dev/`
 //! - [`guard`]: ends what was started, however the program ends
+//! - [`routes`]: which function answers which request
 //! - [`certificates`], [`ports`]: for servers on this machine
 //! - `workspace`: the clone of the project; `child`, `console` and `files` are
 //!   what all of these use
@@ -26,6 +27,7 @@ mod lock;
 mod migrate;
 pub mod ports;
 pub mod postgres;
+pub mod routes;
 mod settings;
 mod shutdown;
 mod token;

@@ -7,7 +7,6 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use shared::config::Config;
 
 #[derive(Parser)]
 #[command(about = "Runs the application on a developer's machine")]
@@ -33,9 +32,6 @@ enum Command {
     /// Run an empty Postgres and print its URL; it ends with standard input
     #[command(hide = true)]
     ThrowawayPostgres,
-    /// Say whether the functions would accept this environment
-    #[command(hide = true)]
-    CheckSettings,
 }
 
 #[tokio::main]
@@ -50,7 +46,6 @@ async fn main() -> ExitCode {
             program.and_then(|program| print(program.display()))
         }
         Command::ThrowawayPostgres => throwaway_postgres().await,
-        Command::CheckSettings => return check_settings(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,14 +66,4 @@ async fn throwaway_postgres() -> anyhow::Result<()> {
 
 fn print(result: impl Display) -> anyhow::Result<()> {
     Ok(writeln!(io::stdout(), "{result}")?)
-}
-
-fn check_settings() -> ExitCode {
-    match Config::from_env() {
-        Ok(_config) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
 }

@@ -1,17 +1,14 @@
 //! `make dev`: everything the application needs, on this machine.
 
 use std::{
-    convert::Infallible,
-    env,
-    fs::File,
-    future::pending,
-    process::{Child, Command},
+    convert::Infallible, env, ffi::OsString, fs::File, future::pending, process::Child,
     time::Duration,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail};
 use clerk_stand_in::users;
 use nix::unistd::Pid;
+use shared::config::{Config, PageConfig};
 use tokio::time::timeout;
 
 use crate::{
@@ -95,21 +92,18 @@ async fn run(
     functions::build(workspace, &settings, run_id).await?;
     let mut watch = functions::watch(&cargo_lambda, workspace, port, &settings, run_id)?;
     tokio::select! {
-        ready = functions::wait_until_ready(port) => ready?,
+        ready = functions::wait_until_ready(workspace.root(), port) => ready?,
         Err(error) = wait_for_failure(&mut watch, &mut server) => return Err(error),
     }
     announce(port, &settings);
     wait_for_failure(&mut watch, &mut server).await
 }
 
-/// Lets the functions' own configuration judge the settings, in a process
-/// that has them as its environment.
+/// Lets the functions' own configuration judge the settings.
 fn check(settings: &Settings) -> anyhow::Result<()> {
-    let mut command = Command::new(env::current_exe()?);
-    settings.apply_to(&mut command);
-    let output = command.arg("check-settings").output()?;
-    let problem = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), ".env: {}", problem.trim());
+    let lookup = |name: &str| settings.get(name).map(OsString::from);
+    let parsed = Config::parse(&lookup).and_then(|config| PageConfig::parse(&lookup, &config));
+    parsed.map_err(|error| anyhow!(".env: {error}"))?;
     Ok(())
 }
 

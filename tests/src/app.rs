@@ -1,6 +1,7 @@
-//! The four functions behind their routes.
+//! The functions behind their routes.
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 use tokio::sync::OnceCell;
 
 use crate::clerk::{Instance, User};
@@ -18,7 +19,7 @@ pub struct App {
     pub instance: &'static Instance,
     variables: Variables,
     sender: Sender,
-    environments: [OnceCell<Environment>; 4],
+    environments: BTreeMap<&'static str, OnceCell<Environment>>,
 }
 
 impl App {
@@ -51,7 +52,10 @@ impl App {
             instance,
             variables: instance.variables(),
             sender,
-            environments: Default::default(),
+            environments: Function::all()
+                .into_iter()
+                .map(|function| (function.name(), OnceCell::new()))
+                .collect(),
         };
         // The template sets both: without the second the system's bundle is
         // loaded at each start and then not used.
@@ -82,7 +86,7 @@ impl App {
 
     /// The execution environment of a function, started if need be.
     pub async fn environment(&self, function: Function) -> &Environment {
-        self.environments[function as usize]
+        self.environments[function.name()]
             .get_or_init(|| Environment::start(function, &self.variables))
             .await
     }
@@ -116,7 +120,7 @@ impl App {
 
     /// What the functions have printed.
     pub fn log(&self) -> String {
-        let running = self.environments.iter().filter_map(OnceCell::get);
+        let running = self.environments.values().filter_map(OnceCell::get);
         running.map(Environment::log).collect()
     }
 }

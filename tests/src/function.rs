@@ -3,43 +3,43 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
-/// One of the four functions.
+use dev::routes::{self, Route, first_of_each_function};
+
+/// The routes, which also say which functions there are.
+static ROUTES: LazyLock<Vec<Route>> =
+    LazyLock::new(|| routes::read(&root()).expect("the clone lists its routes"));
+
+/// One of the functions, by its name: that of the package, of the binary and in
+/// Lambda.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
-    GetQuote,
-    SaveQuote,
-    DeleteQuote,
-    RenderPage,
-}
+pub struct Function(&'static str);
 
 impl Function {
-    pub const VARIANTS: [Self; 4] = [
-        Self::GetQuote,
-        Self::SaveQuote,
-        Self::DeleteQuote,
-        Self::RenderPage,
-    ];
+    pub const GET_QUOTE: Self = Self("get-quote");
+    pub const SAVE_QUOTE: Self = Self("save-quote");
+    pub const DELETE_QUOTE: Self = Self("delete-quote");
+    pub const RENDER_PAGE: Self = Self("render-page");
 
-    /// Its name: that of the package, of the binary and in Lambda.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::GetQuote => "get-quote",
-            Self::SaveQuote => "save-quote",
-            Self::DeleteQuote => "delete-quote",
-            Self::RenderPage => "render-page",
-        }
+    /// All that have a route.
+    pub fn all() -> Vec<Self> {
+        let functions = first_of_each_function(&ROUTES).into_iter();
+        functions.map(|route| Self(&route.function)).collect()
     }
 
-    /// The function that a request is routed to: the table of the design.
+    pub fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// The function that a request is routed to.
     pub fn route(method: &str, path: &str) -> Self {
-        match (method, path) {
-            ("GET" | "HEAD", "/api/quote") => Self::GetQuote,
-            ("PUT" | "POST", "/api/quote") => Self::SaveQuote,
-            ("DELETE", "/api/quote") | ("POST", "/api/quote/delete") => Self::DeleteQuote,
-            _ => Self::RenderPage,
-        }
+        let is_for = |route: &&Route| {
+            let methods = route.method.as_deref();
+            route.path == path && methods.is_none_or(|known| known == method)
+        };
+        let route = ROUTES.iter().find(is_for);
+        route.map_or(Self::RENDER_PAGE, |route| Self(&route.function))
     }
 
     /// Its binary, built from the code as it is now.
@@ -51,7 +51,7 @@ impl Function {
 
 /// Builds the binaries beside this test and returns their folder.
 ///
-/// The four alone, as for a deployment: built together with the packages of the
+/// The functions alone, as for a deployment: built together with the packages of the
 /// tests, their dependencies would have features that are not deployed.
 fn build() -> PathBuf {
     let test = env::current_exe().expect("a running test has a path");
@@ -63,14 +63,18 @@ fn build() -> PathBuf {
     cargo
         .args(["build", "--quiet", "--locked", "--target-dir"])
         .arg(folder.parent().expect("a profile's folder has a parent"))
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        .current_dir(root());
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
-    for function in Function::VARIANTS {
+    for function in Function::all() {
         cargo.args(["--package", function.name()]);
     }
     let status = cargo.status().expect("cargo can be started");
     assert!(status.success(), "the functions cannot be built");
     folder.to_owned()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -3,7 +3,7 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`app`] | the four functions behind their routes |
+//! | [`app`] | the functions behind their routes |
 //! | [`function`] | which functions there are; their binaries |
 //! | [`environment`] | one function's process, as an execution environment |
 //! | [`runtime_api`] | Lambda's side of that process |

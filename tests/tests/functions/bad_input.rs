@@ -193,10 +193,10 @@ async fn assert_unreadable(oddities: &[Value]) {
     for app in App::both().await {
         let user = create_user_with_quote(&app).await;
         for (function, event) in [
-            (Function::GetQuote, Event::get_quote()),
-            (Function::SaveQuote, Event::put_quote("lost")),
-            (Function::DeleteQuote, Event::delete_quote()),
-            (Function::RenderPage, Event::page("/")),
+            (Function::GET_QUOTE, Event::get_quote()),
+            (Function::SAVE_QUOTE, Event::put_quote("lost")),
+            (Function::DELETE_QUOTE, Event::delete_quote()),
+            (Function::RENDER_PAGE, Event::page("/")),
         ] {
             for oddity in oddities {
                 let mut payload = app.payload(&event.clone().bearer(&user.token));
@@ -204,7 +204,7 @@ async fn assert_unreadable(oddities: &[Value]) {
                 payload.as_object_mut().unwrap().extend(members);
                 let answer = app.invoke(function, payload, &[]).await;
                 assert_eq!(answer.status, 400, "{}: {oddity}", function.name());
-                if function == Function::RenderPage {
+                if function == Function::RENDER_PAGE {
                     answer.page(400);
                 } else {
                     answer.problem(400);
@@ -280,6 +280,6 @@ async fn an_event_with_nulls_is_read_as_one_without() {
     for member in ["cookies", "body", "queryStringParameters", "pathParameters"] {
         payload[member] = json!(null);
     }
-    let found = app.invoke(Function::GetQuote, payload, &[]).await;
+    let found = app.invoke(Function::GET_QUOTE, payload, &[]).await;
     assert_eq!(found.json()["message"], "kept");
 }

@@ -5,9 +5,9 @@ use tests::{App, Environment, Event, Function, Instance, Variables};
 /// Starts each function with these variables; none may, and each says why in
 /// one line without the value.
 async fn assert_refused(name: &str, variables: &Variables) {
-    for function in Function::VARIANTS {
+    for function in Function::all() {
         // What only the page needs is no error elsewhere.
-        if name == "CLERK_SIGN_IN_URL" && function != Function::RenderPage {
+        if name == "CLERK_SIGN_IN_URL" && function != Function::RENDER_PAGE {
             continue;
         }
         let (status, log) = Environment::fail_to_start(function, variables).await;
@@ -102,7 +102,7 @@ async fn a_database_url_that_cannot_be_read_is_not_repeated() {
     ] {
         let variables = variables_with("DATABASE_URL", url).await;
         assert_refused("DATABASE_URL", &variables).await;
-        let (_, log) = Environment::fail_to_start(Function::GetQuote, &variables).await;
+        let (_, log) = Environment::fail_to_start(Function::GET_QUOTE, &variables).await;
         assert!(!log.contains("hunter2secret"), "{log}");
     }
 }
@@ -121,7 +121,7 @@ async fn a_database_without_tls_is_refused_with_the_reason() {
         let url = url.replace("sslmode=verify-full", &format!("sslmode={mode}"));
         let variables = variables_with("DATABASE_URL", &url).await;
         assert_refused("DATABASE_URL", &variables).await;
-        let (_, log) = Environment::fail_to_start(Function::GetQuote, &variables).await;
+        let (_, log) = Environment::fail_to_start(Function::GET_QUOTE, &variables).await;
         assert!(log.contains(mode) && log.contains("TLS"), "{log}");
     }
 }
@@ -131,7 +131,7 @@ async fn an_unknown_parameter_of_the_database_url_is_named() {
     let url = App::deployed().await.variables()["DATABASE_URL"].clone();
     let variables = variables_with("DATABASE_URL", &format!("{url}&colour=green")).await;
     assert_refused("DATABASE_URL", &variables).await;
-    let (_, log) = Environment::fail_to_start(Function::GetQuote, &variables).await;
+    let (_, log) = Environment::fail_to_start(Function::GET_QUOTE, &variables).await;
     assert!(log.contains("colour") && !log.contains("green"), "{log}");
 }
 
@@ -174,7 +174,7 @@ async fn roots_that_are_no_pem_file_stop_the_start() {
         let variables = app
             .with("DATABASE_URL", url)
             .with("PGSSLROOTCERT", roots.to_str().unwrap());
-        for function in Function::VARIANTS {
+        for function in Function::all() {
             let (status, log) = Environment::fail_to_start(function, variables.variables()).await;
             assert!(!status.success());
             assert_eq!(log.trim_end().lines().count(), 1, "{log}");

@@ -166,7 +166,7 @@ async fn chosen_mechanism(parameter: &str) -> String {
         String::from_utf8(name.to_vec()).unwrap()
     });
     let app = App::deployed_on(&database.with_parameter(parameter));
-    app.environment(Function::GetQuote).await;
+    app.environment(Function::GET_QUOTE).await;
     chosen.await.unwrap()
 }
 

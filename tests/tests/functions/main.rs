@@ -1,4 +1,4 @@
-//! The four functions end to end: their own binaries against a real Postgres
+//! The functions end to end: their own binaries against a real Postgres
 //! over TLS, with really signed tokens.
 
 #![expect(

@@ -37,9 +37,9 @@ async fn use_all_functions(app: App) {
 
 #[tokio::test]
 async fn a_thousand_requests_of_twenty_environments_share_five_connections() {
-    assert_eq!(CONCURRENT_APPS * Function::VARIANTS.len(), 20);
+    assert_eq!(CONCURRENT_APPS * Function::all().len(), 20);
     assert_eq!(
-        CONCURRENT_APPS * Function::VARIANTS.len() * REQUESTS_EACH,
+        CONCURRENT_APPS * Function::all().len() * REQUESTS_EACH,
         1_000
     );
     let pooler = start_pooler().await;

@@ -67,13 +67,13 @@ async fn a_database_may_be_down_at_the_start_come_up_and_go_away_again() {
     let user = app.user();
 
     let begin = Instant::now();
-    app.environment(Function::GetQuote).await;
+    app.environment(Function::GET_QUOTE).await;
     assert!(
         begin.elapsed() < START_WITHOUT_DATABASE_TIMEOUT,
         "{:?}",
         begin.elapsed()
     );
-    let process = app.environment(Function::GetQuote).await.process();
+    let process = app.environment(Function::GET_QUOTE).await.process();
 
     for _ in 0..2 {
         let begin = Instant::now();
@@ -93,7 +93,10 @@ async fn a_database_may_be_down_at_the_start_come_up_and_go_away_again() {
         get(&app, &user).await.problem(404);
         server.halt().await.unwrap();
     }
-    assert_eq!(app.environment(Function::GetQuote).await.process(), process);
+    assert_eq!(
+        app.environment(Function::GET_QUOTE).await.process(),
+        process
+    );
 }
 
 #[tokio::test]
@@ -133,7 +136,7 @@ async fn a_database_that_wakes_up_meanwhile_is_waited_for() {
         let parameter = format!("sslnegotiation={negotiation}");
         let app = App::deployed_on(&database.with_parameter(&parameter));
         let user = app.user();
-        app.environment(Function::GetQuote).await;
+        app.environment(Function::GET_QUOTE).await;
         proxy.refuse_connections(true);
         proxy.close_connections();
         let wake_up = async {
@@ -233,7 +236,7 @@ async fn a_save_whose_answer_was_lost_is_saved() {
     let (app, proxy) = start_behind_proxy().await;
     let user = app.user();
     get(&app, &user).await.problem(404);
-    app.environment(Function::SaveQuote).await;
+    app.environment(Function::SAVE_QUOTE).await;
     for round in 1..=CHANCE_ROUNDS {
         proxy.lose_next_response();
         let message = round.to_string();
@@ -251,7 +254,7 @@ async fn a_connection_that_died_silently_in_a_frozen_environment_loses_no_save()
     put(&app, &user, "before").await;
     get(&app, &user).await;
     for message in ["first", "second"] {
-        let environment = app.environment(Function::SaveQuote).await;
+        let environment = app.environment(Function::SAVE_QUOTE).await;
         environment.signal(Signal::SIGSTOP);
         proxy.blackhole_connections();
         sleep(Duration::from_millis(100)).await;
@@ -272,7 +275,7 @@ async fn an_environment_that_is_frozen_in_a_statement_gets_its_answer_later() {
     let (app, _proxy) = start_behind_proxy().await;
     let user = app.user();
     get(&app, &user).await;
-    let environment = app.environment(Function::GetQuote).await;
+    let environment = app.environment(Function::GET_QUOTE).await;
     environment.signal(Signal::SIGSTOP);
     let thaw = async {
         sleep(Duration::from_secs(3)).await;
@@ -361,7 +364,7 @@ async fn an_address_where_nothing_answers_is_503_in_time() {
     let port = silent.local_addr().unwrap().port();
     let app = App::deployed_on(&Database::shared().await.through(port));
     let user = app.user();
-    app.environment(Function::GetQuote).await;
+    app.environment(Function::GET_QUOTE).await;
     let begin = Instant::now();
     assert_unavailable(&get(&app, &user).await);
     assert!(begin.elapsed() < RESPONSE_TIMEOUT, "{:?}", begin.elapsed());
@@ -371,7 +374,7 @@ async fn an_address_where_nothing_answers_is_503_in_time() {
 async fn a_request_that_failed_is_in_the_log_once() {
     let (app, proxy) = start_behind_proxy().await;
     let user = app.user();
-    app.environment(Function::GetQuote).await;
+    app.environment(Function::GET_QUOTE).await;
     proxy.refuse_connections(true);
     proxy.close_connections();
     assert_unavailable(&get(&app, &user).await);

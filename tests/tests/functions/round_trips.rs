@@ -54,7 +54,7 @@ async fn a_warm_request_is_one_round_trip() {
 #[tokio::test]
 async fn a_request_without_a_valid_token_costs_the_database_nothing() {
     let (app, proxy) = start_counted("").await;
-    for function in Function::VARIANTS {
+    for function in Function::all() {
         app.environment(function).await;
     }
     let expired = app.instance.expired_token(&app.user());
@@ -89,7 +89,7 @@ async fn each_environment_has_one_connection_however_many_requests_come() {
             app.send(event).await;
         }
     }
-    assert_eq!(proxy.traffic().connections, Function::VARIANTS.len());
+    assert_eq!(proxy.traffic().connections, Function::all().len());
 }
 
 async fn count_cold_start(parameters: &str) -> usize {
@@ -130,7 +130,7 @@ async fn direct_negotiation_saves_a_cold_start_one_round_trip() {
 #[tokio::test]
 async fn the_connection_is_there_before_the_first_request() {
     let (app, proxy) = start_counted("").await;
-    app.environment(Function::GetQuote).await;
+    app.environment(Function::GET_QUOTE).await;
     let user = app.user();
     let cost = count_traffic(&proxy, app.send(Event::get_quote().bearer(&user.token))).await;
     assert_eq!(

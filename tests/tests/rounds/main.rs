@@ -151,8 +151,8 @@ async fn connections_blackholed_while_the_process_is_stopped() {
 /// Stops both functions, and meanwhile blackholes their connections.
 async fn freeze_and_blackhole(app: &App, proxy: &Proxy) {
     let environments = [
-        app.environment(Function::SaveQuote).await,
-        app.environment(Function::GetQuote).await,
+        app.environment(Function::SAVE_QUOTE).await,
+        app.environment(Function::GET_QUOTE).await,
     ];
     for environment in environments {
         environment.signal(Signal::SIGSTOP);

@@ -153,7 +153,7 @@ fn app(postgres: &Server, addresses: &Addresses, jwt_key: &str) -> App {
 
 /// Starts the functions, so that no browser waits for their build.
 async fn start_functions(app: App) -> App {
-    for function in Function::VARIANTS {
+    for function in Function::all() {
         app.environment(function).await;
     }
     app

@@ -16,7 +16,8 @@ pub(crate) struct Watch(Child);
 /// Starts it on a port. It starts a function at its first request.
 pub(crate) async fn start(app: &App, stand_in: &Config, port: u16, folder: &Path) -> Watch {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let built = build_command(&root, true).arg("--quiet").status().unwrap();
+    let mut build = build_command(&root, true).unwrap();
+    let built = build.arg("--quiet").status().unwrap();
     assert!(built.success(), "the functions cannot be built");
     let cargo_lambda = tools::fetch_cargo_lambda(None).await.unwrap();
     let mut watch = watch_command(&cargo_lambda, &root, port);
