@@ -127,7 +127,7 @@ impl Token<'_> {
     /// Whether `iss` without its scheme is this host.
     fn is_issued_by(&self, host: &str) -> bool {
         self.text("iss")
-            .is_some_and(|iss| iss.replace("http://", "").replace("https://", "") == host)
+            .is_some_and(|iss| without_schemes(iss) == host)
     }
 
     fn is_past(&self, now_ms: i64) -> bool {
@@ -140,13 +140,33 @@ fn suffixed_name(base: &str, key: &PublishableKey) -> String {
     format!("{base}_{}", key.cookie_suffix())
 }
 
-/// A strict decimal number; anything else is 0.
+/// Every `http://` and `https://` removed, in any case and in one pass: what
+/// only then becomes one stays.
+fn without_schemes(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some(first) = rest.chars().next() {
+        let is_scheme = |scheme: &&&str| {
+            let start = rest.get(..scheme.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        if let Some(scheme) = ["http://", "https://"].iter().find(is_scheme) {
+            rest = &rest[scheme.len()..];
+        } else {
+            kept.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    kept
+}
+
+/// A strict decimal number, or the largest one; anything else is 0.
 ///
 /// The SDK's `parseInt` takes `12abc` for 12; a cookie that Clerk did not
 /// write so says nothing about who is signed in.
 pub(crate) fn decimal(text: &str) -> u64 {
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        text.parse().unwrap_or(0)
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        text.parse().unwrap_or(u64::MAX)
     } else {
         0
     }
@@ -226,6 +246,7 @@ mod tests {
             json!("https://clerk.example.org"),
             json!("https://clerk.example.com/"),
             json!("ftp://clerk.example.com"),
+            json!("hthttp://tp://clerk.example.com"),
             json!(true),
             json!(["clerk.example.com"]),
         ] {
@@ -236,6 +257,8 @@ mod tests {
             "http://clerk.example.com",
             "clerk.example.com",
             "https://http://clerk.example.com",
+            "Http://clerk.example.com",
+            "clerk.HTTPS://example.com",
         ] {
             assert!(!chosen(json!(own)), "{own}");
         }
@@ -394,19 +417,10 @@ mod tests {
         assert_eq!(decimal("007"), 7);
         assert_eq!(decimal("1700000000"), 1_700_000_000);
         assert_eq!(decimal("18446744073709551615"), u64::MAX);
+        assert_eq!(decimal("18446744073709551616"), u64::MAX);
+        assert_eq!(decimal(&"9".repeat(100)), u64::MAX);
         for other in [
-            "",
-            "+1",
-            "-1",
-            " 1",
-            "1 ",
-            "1.0",
-            "1e3",
-            "0x1",
-            "1abc",
-            "\"1\"",
-            "١",
-            "18446744073709551616",
+            "", "+1", "-1", " 1", "1 ", "1.0", "1e3", "0x1", "1abc", "\"1\"", "١",
         ] {
             assert_eq!(decimal(other), 0, "{other}");
         }

@@ -96,8 +96,10 @@ impl AuthContext<'_> {
             return Return::Ignored;
         };
         match session_of(&directives) {
-            None => Return::SignedOut(directives),
-            Some(session) => match self.verify_session_of_handshake(&session, keys) {
+            // A session directive without a token says nothing.
+            Some(None) => Return::Ignored,
+            None | Some(Some("")) => Return::SignedOut(directives),
+            Some(Some(session)) => match self.verify_session_of_handshake(session, keys) {
                 Ok(session) => Return::SignedIn(session, directives),
                 Err(_) => Return::Ignored,
             },
@@ -168,16 +170,17 @@ fn header_values(directives: &[Value]) -> Option<Vec<String>> {
         .collect()
 }
 
-/// The value of the last directive that sets a session cookie.
+/// The last directive about a session cookie: its token, `""` where the cookie is
+/// deleted, `None` where the name stands without a value.
 ///
-/// As in the SDK the value ends at a second `=`.
-fn session_of(directives: &[String]) -> Option<String> {
-    let directive = directives.iter().rev().find(|directive| {
-        let name = directive.split('=').next().unwrap_or_default();
-        name.starts_with(SESSION_COOKIE)
-    })?;
-    let value = directive.split('=').nth(1)?.split(';').next()?;
-    (!value.is_empty()).then(|| value.to_owned())
+/// As in the SDK the token ends at a second `=`.
+fn session_of(directives: &[String]) -> Option<Option<&str>> {
+    directives.iter().rev().find_map(|directive| {
+        let pair = directive.split(';').next()?;
+        let mut parts = pair.split('=');
+        let is_session = parts.next()?.starts_with(SESSION_COOKIE);
+        is_session.then(|| parts.next())
+    })
 }
 
 #[cfg(test)]
@@ -258,7 +261,7 @@ mod tests {
             ("3", None),
             ("4", None),
             ("18446744073709551615", None),
-            ("18446744073709551616", Some(1)),
+            ("18446744073709551616", None),
             ("-3", Some(1)),
             ("3x", Some(1)),
             ("", Some(1)),
@@ -486,7 +489,6 @@ mod tests {
             json!([]),
             json!(["__client_uat=0; Path=/", "a=b"]),
             json!(["__session=; Path=/; Max-Age=0"]),
-            json!(["__session"]),
             json!(["__session=one; Path=/", "__session_MWTw9P_R=; Path=/"]),
         ] {
             let token = handshake_token(&header(), &directives);
@@ -506,23 +508,30 @@ mod tests {
 
     #[test]
     fn the_last_session_directive_counts_and_ends_at_a_second_equals_sign() {
-        let session_of = |directives: &[&str]| {
+        let assert_found = |directives: &[&str], expected: Option<Option<&str>>| {
             let directives: Vec<String> = directives.iter().map(|&text| text.to_owned()).collect();
-            super::session_of(&directives)
+            assert_eq!(session_of(&directives), expected, "{directives:?}");
         };
-        let found = |directives: &[&str], session: &str| {
-            assert_eq!(session_of(directives).as_deref(), Some(session));
-        };
-        found(&["__session=a; Path=/"], "a");
-        found(&["__session=a", "__session_x=b; Secure"], "b");
-        found(&["__session_x=b", "__session=a", "c=d"], "a");
-        found(&["__session=a=b=="], "a");
-        found(&["__sessionx=a"], "a");
-        assert_eq!(
-            session_of(&[" __session=a", "__client=b", "x__session=c"]),
-            None
-        );
-        assert_eq!(session_of(&["__session=;a"]), None);
+        assert_found(&["__session=a; Path=/"], Some(Some("a")));
+        assert_found(&["__session=a", "__session_x=b; Secure"], Some(Some("b")));
+        assert_found(&["__session_x=b", "__session=a", "c=d"], Some(Some("a")));
+        assert_found(&["__session=a=b=="], Some(Some("a")));
+        assert_found(&["__sessionx=a"], Some(Some("a")));
+        assert_found(&["__session=;a"], Some(Some("")));
+        assert_found(&["__session; x=a"], Some(None));
+        assert_found(&["__session=a", "__session"], Some(None));
+        assert_found(&[" __session=a", "__client=b", "x__session=c"], None);
+    }
+
+    #[test]
+    fn a_session_directive_without_a_token_is_passed_over() {
+        let token = session(&claims());
+        for directive in ["__session".to_owned(), format!("__session; x={token}")] {
+            let handshake = handshake_token(&header(), &json!([directive]));
+            for key in [PRODUCTION, DEVELOPMENT] {
+                assert_ignored(key, &handshake);
+            }
+        }
     }
 
     #[test]

@@ -104,10 +104,10 @@ impl PublishableKey {
     #[must_use]
     pub fn accounts_origin(&self) -> String {
         let host = &self.frontend_api_host;
-        let accounts = if host.contains("clerk.accounts.") {
-            host.replacen("clerk.accounts.", "accounts.", 1)
-        } else {
-            host.replacen("clerk.", "accounts.", 1)
+        let dropped = ["clerk.accounts.", "clerk.accountsstage."];
+        let accounts = match dropped.iter().find(|part| host.contains(**part)) {
+            Some(part) => host.replacen(part, &part["clerk.".len()..], 1),
+            None => host.replacen("clerk.", "accounts.", 1),
         };
         format!("https://{accounts}")
     }
@@ -181,6 +181,7 @@ mod tests {
         for (host, accounts) in [
             ("clerk.clerk.example.com", "accounts.clerk.example.com"),
             ("a.clerk.accounts.dev", "a.accounts.dev"),
+            ("a.clerk.accountsstage.dev", "a.accountsstage.dev"),
             ("clerk.a.clerk.accounts.dev", "clerk.a.accounts.dev"),
             ("auth.example.com", "auth.example.com"),
             ("clerk.example.com:8443", "accounts.example.com:8443"),

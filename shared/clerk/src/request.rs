@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use http::HeaderName;
 use http::header::{ACCEPT, AUTHORIZATION, COOKIE, REFERER};
 use http::request::Parts;
-use url::{Url, form_urlencoded};
+use url::{Position, Url, form_urlencoded};
 
 use crate::cookies::{Cookies, InstanceCookies, decimal};
 use crate::instance::Instance;
@@ -73,7 +73,7 @@ impl<'a> RequestView<'a> {
     /// no token.
     #[must_use]
     pub fn header_token(&self) -> Option<&'a str> {
-        let value = self.authorization?.trim();
+        let value = self.authorization?.trim_matches([' ', '\t']);
         let mut words = value.split(' ');
         let first = words.next().filter(|word| !word.is_empty())?;
         match words.next() {
@@ -184,12 +184,11 @@ impl<'a> AuthContext<'a> {
 
     fn is_clerk(&self, url: &Url) -> bool {
         let key = &self.instance.publishable_key;
+        let authority = |url: &Url| url[Position::BeforeHost..Position::AfterPort].to_owned();
+        // Behind a proxy the Frontend API has the proxy's host.
+        let frontend_api = Url::parse(&self.instance.frontend_api(self.request.origin));
         let host = url.host_str().unwrap_or_default();
-        let host_and_port = match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
-        host_and_port == key.frontend_api_host()
+        frontend_api.is_ok_and(|api| authority(&api) == authority(url))
             || url.origin().ascii_serialization() == key.accounts_origin()
             || (self.is_development() && is_development_portal(host))
     }
@@ -281,6 +280,7 @@ mod tests {
             ("Basic  x", None),
             ("", None),
             ("   ", None),
+            ("\u{a0}Bearer tok", None),
         ] {
             assert_eq!(token(Some(value)), expected, "{value:?}");
         }
@@ -456,6 +456,23 @@ mod tests {
         ] {
             assert!(from(DEVELOPMENT, other), "{other}");
         }
+    }
+
+    #[test]
+    fn behind_a_proxy_the_host_of_the_proxy_is_clerks() {
+        let instance = Instance {
+            proxy_url: Some("/__clerk".to_owned()),
+            ..instance(PRODUCTION)
+        };
+        let from = |referer| {
+            let request = RequestView {
+                referer: Some(referer),
+                ..page_load()
+            };
+            AuthContext::new(&instance, &request, NOW_MS).comes_from_another_site()
+        };
+        assert!(!from("http://www.example.com/"));
+        assert!(from("https://clerk.example.com/"));
     }
 
     #[test]
