@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
 
+use crate::instance::PublishableKey;
 use crate::names::{CLIENT_UAT_COOKIE, DEV_BROWSER, SESSION_COOKIE};
-use crate::publishable_key::PublishableKey;
 use crate::token::Token;
 
 /// The cookies of a request by name. Of several with one name the first wins.

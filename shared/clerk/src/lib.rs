@@ -48,11 +48,10 @@
 //! |---|---|
 //! | `names` | the names of Clerk's cookies, parameters and headers |
 //! | `origin` | origins and URLs that configuration may name |
-//! | `publishable_key` | which instance this is: host, portal, cookie suffix |
 //! | `reason` | why a user is not signed in |
 //! | `key` | public keys, and the RS256 check by OpenSSL |
 //! | `token` | a JWT taken apart, then verified; who it says it is |
-//! | `instance` | the configuration of a decision |
+//! | `instance` | which instance this is, and what its tokens must say |
 //! | `cookies` | parsing; the suffixed or the plain set |
 //! | `request` | the parts of a request that matter, read for an instance |
 //! | `handshake` | the redirect for new cookies, and what it brings back |
@@ -74,7 +73,6 @@ mod jwks;
 mod key;
 pub mod names;
 mod origin;
-mod publishable_key;
 mod reason;
 mod request;
 mod sign_in;
@@ -84,12 +82,11 @@ mod token;
 
 pub use authenticator::{Authenticator, KeySource};
 pub use decision::{Decision, State, authenticate};
-pub use instance::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance};
+pub use instance::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, PublishableKey};
 #[cfg(feature = "jwks")]
 pub use jwks::JwksCache;
 pub use key::{Key, KeySetUnavailable, PublicKeys};
 pub use origin::{Origin, parse_secure_url};
-pub use publishable_key::PublishableKey;
 pub use reason::Reason;
 pub use request::RequestView;
 pub use token::{Session, UserHash, UserId};

@@ -4,9 +4,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use crate::instance::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance};
+use crate::instance::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, PublishableKey};
 use crate::key::{Key, PublicKeys};
-use crate::publishable_key::PublishableKey;
 use crate::request::RequestView;
 
 #[path = "../tests/issuer/mod.rs"]
