@@ -36,3 +36,4 @@ pub use app::{App, serve, serve_with};
 pub use error::Error;
 pub use request::Request;
 pub use response::Response;
+pub use std::process::ExitCode;

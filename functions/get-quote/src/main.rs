@@ -1,8 +1,6 @@
 //! `GET /api/quote`: the user's quote, or 404.
 
-use std::process::ExitCode;
-
-use shared::{App, Error, Request, Response, quote, response};
+use shared::{App, Error, ExitCode, Request, Response, quote, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -3,8 +3,6 @@
 mod pages;
 mod routes;
 
-use std::process::ExitCode;
-
 use clerk_auth::Session;
 use http::StatusCode;
 use pages::App;
@@ -12,7 +10,7 @@ use shared::auth::PageAccess;
 use shared::config::PageConfig;
 use shared::flash::{self, Flash};
 use shared::response::{empty, redirect, set_cookie};
-use shared::{Error, Request, Response, quote};
+use shared::{Error, ExitCode, Request, Response, quote};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

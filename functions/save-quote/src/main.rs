@@ -1,8 +1,6 @@
 //! `PUT /api/quote` with JSON, `POST /api/quote` with a form: saves the quote.
 
-use std::process::ExitCode;
-
-use shared::{App, Error, Request, Response, quote, response};
+use shared::{App, Error, ExitCode, Request, Response, quote, response};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
