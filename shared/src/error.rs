@@ -75,84 +75,35 @@ pub struct ErrorKind {
 
 const RETRY_AFTER_SECS: u32 = 2;
 
-/// The table; [`Error::kind`] finds the row of an error.
+/// The table; [`Error::kind`] finds the row of an error. One line for what the
+/// sender is told, one for what only pages show.
+#[rustfmt::skip]
 static KINDS: [ErrorKind; 16] = [
     row("unreadable", 400, "The request cannot be read."),
-    row(
-        "not-signed-in",
-        401,
-        "Not signed in, or the session had expired.",
-    )
-    .on_page(
-        "You are signed in, but not for this page",
-        "You are signed in again now: please repeat it.",
-    ),
-    row(
-        "cross-site",
-        403,
-        "Refused: a page of another site sent the request.",
-    ),
+    row("not-signed-in", 401, "Not signed in, or the session had expired.")
+        .on_page("You are signed in, but not for this page", "You are signed in again now: please repeat it."),
+    row("cross-site", 403, "Refused: a page of another site sent the request."),
     row("no-quote", 404, "No quote is saved."),
     row("not-found", 404, "Nothing is here.")
         .on_page("Nothing is here", "The address leads nowhere."),
-    row(
-        "method-not-allowed",
-        405,
-        "This method is not allowed here.",
-    )
-    .on_page("That does not work here", "This page can only be read."),
+    row("method-not-allowed", 405, "This method is not allowed here.")
+        .on_page("That does not work here", "This page can only be read."),
     row("body-too-large", 413, TOO_LONG),
-    row(
-        "unsupported-media-type",
-        415,
-        "The body is of a type that is not read here.",
-    ),
+    row("unsupported-media-type", 415, "The body is of a type that is not read here."),
     row("message-not-text", 400, NOT_SHOWABLE),
-    row(
-        "message-empty",
-        422,
-        "Write something first: the quote is empty.",
-    ),
+    row("message-empty", 422, "Write something first: the quote is empty."),
     row("message-too-long", 422, TOO_LONG),
     row("message-control", 422, NOT_SHOWABLE),
-    row(
-        "jwks-unavailable",
-        503,
-        "The sign-in service cannot be reached. Try again in a moment.",
-    )
-    .on_page(
-        "The sign-in service cannot be reached",
-        "This page tries again by itself.",
-    )
-    .retry(),
-    row(
-        "database-down",
-        503,
-        "The database could not be reached, so nothing was changed. Try again in a moment.",
-    )
-    .on_page(
-        "The database is waking up",
-        "It sleeps when nobody needs it. This page tries again by itself.",
-    )
-    .retry(),
-    row(
-        "database-refused",
-        503,
-        "The database refuses the connection.",
-    )
-    .on_page(
-        "The database cannot be used",
-        "Waiting does not help. The operator of this site finds the reason in its log.",
-    ),
-    row(
-        "internal",
-        500,
-        "Something broke on our side. Try again in a moment.",
-    )
-    .on_page(
-        "Something broke on our side",
-        "It was logged with the number below. Please try again in a moment.",
-    ),
+    row("jwks-unavailable", 503, "The sign-in service cannot be reached. Try again in a moment.")
+        .on_page("The sign-in service cannot be reached", "This page tries again by itself.")
+        .retry(),
+    row("database-down", 503, "The database could not be reached, so nothing was changed. Try again in a moment.")
+        .on_page("The database is waking up", "It sleeps when nobody needs it. This page tries again by itself.")
+        .retry(),
+    row("database-refused", 503, "The database refuses the connection.")
+        .on_page("The database cannot be used", "Waiting does not help. The operator of this site finds the reason in its log."),
+    row("internal", 500, "Something broke on our side. Try again in a moment.")
+        .on_page("Something broke on our side", "It was logged with the number below. Please try again in a moment."),
 ];
 
 const TOO_LONG: &str = "Too long: a quote has at most 500 characters.";

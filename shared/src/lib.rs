@@ -30,6 +30,7 @@ pub mod quote;
 mod request;
 pub mod response;
 #[cfg(test)]
+#[path = "../tests/unit/testing.rs"]
 mod testing;
 
 pub use app::{App, serve, serve_with};

@@ -16,12 +16,13 @@ _TEST_ITEM = re.compile(r"#\[cfg\((?:test|all\(test.*?)\)\]")
 
 
 def without_comments(text):
-    """Comments and the insides of literals go; line breaks stay."""
+    """Comments go, and literals become empty ones, on as many lines."""
 
     def replacement(match):
         token = match.group()
-        breaks = "\n" * token.count("\n")
-        return breaks if token.startswith(("//", "/*")) else '""' + breaks
+        if token.startswith(("//", "/*")):
+            return "\n" * token.count("\n")
+        return "\n".join('""' for _ in token.split("\n"))
 
     return _TOKENS.sub(replacement, text)
 

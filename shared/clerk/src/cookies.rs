@@ -143,21 +143,16 @@ fn suffixed_name(base: &str, key: &PublishableKey) -> String {
 /// Every `http://` and `https://` removed, in any case and in one pass: what
 /// only then becomes one stays.
 fn without_schemes(text: &str) -> String {
-    let mut rest = text;
-    let mut kept = String::new();
-    while let Some(first) = rest.chars().next() {
-        let is_scheme = |scheme: &&&str| {
-            let start = rest.get(..scheme.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        };
-        if let Some(scheme) = ["http://", "https://"].iter().find(is_scheme) {
-            rest = &rest[scheme.len()..];
-        } else {
-            kept.push(first);
-            rest = &rest[first.len_utf8()..];
-        }
-    }
-    kept
+    let parts = text.split_inclusive("://");
+    let strip = |part: &str, scheme: &str| {
+        let (rest, end) = part.split_at_checked(part.len().checked_sub(scheme.len())?)?;
+        end.eq_ignore_ascii_case(scheme).then(|| rest.to_owned())
+    };
+    let kept = parts.map(|part| {
+        let stripped = strip(part, "https://").or_else(|| strip(part, "http://"));
+        stripped.unwrap_or_else(|| part.to_owned())
+    });
+    kept.collect()
 }
 
 /// A strict decimal number, or the largest one; anything else is 0.

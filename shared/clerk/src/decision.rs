@@ -133,10 +133,7 @@ impl AuthContext<'_> {
         // Tasks such as choosing an organization are left: for an application
         // nobody is signed in yet.
         if let State::SignedIn(Session { pending: true, .. }) = decision.state {
-            decision.state = State::SignedOut {
-                reason: Reason::SessionPending,
-                loop_stopped: false,
-            };
+            decision.state = Decision::signed_out(Reason::SessionPending).state;
         }
         decision
     }

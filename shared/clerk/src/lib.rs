@@ -77,6 +77,7 @@ mod reason;
 mod request;
 mod sign_in;
 #[cfg(test)]
+#[path = "../tests/unit/testing.rs"]
 mod testing;
 mod token;
 

@@ -8,7 +8,7 @@ use crate::instance::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, Publis
 use crate::key::{Key, PublicKeys};
 use crate::request::RequestView;
 
-#[path = "../tests/issuer/mod.rs"]
+#[path = "../issuer/mod.rs"]
 mod issuer;
 pub(crate) use issuer::Issuer;
 

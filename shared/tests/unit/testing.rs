@@ -6,7 +6,7 @@ use clerk_auth::Origin;
 
 use crate::request::Request;
 
-#[path = "../clerk/tests/issuer/mod.rs"]
+#[path = "../../clerk/tests/issuer/mod.rs"]
 mod issuer;
 
 /// The key of the instance.
