@@ -92,6 +92,7 @@ impl Guard {
         drop(self.child.stdin.take());
         timeout(GUARD_TIMEOUT, child::wait(&mut self.child))
             .await
+            .ok()
             .context("some processes of this run could not be ended")??;
         Ok(())
     }

@@ -61,9 +61,9 @@ pub async fn up(parent: Option<i32>) -> anyhow::Result<u8> {
 /// Takes the lock of the clone.
 async fn lock(workspace: &Workspace) -> anyhow::Result<File> {
     let path = workspace.dev_path("lock");
-    let message = "another make dev is here; waiting a moment for its end";
+    let message = "another make dev runs here: waiting for its end";
     let acquired = timeout(LOCK_TIMEOUT, lock::acquire(&path, message)).await;
-    acquired.context(
+    acquired.ok().context(
         "make dev already runs in this clone: end it first (another clone can run beside it)",
     )?
 }

@@ -310,11 +310,9 @@ async fn end(child: &mut Child, signal: Signal) -> anyhow::Result<()> {
         return Ok(());
     }
     kill(Pid::from_raw(child.id().cast_signed()), signal)?;
-    timeout(POSTGRES_SHUTDOWN_TIMEOUT, child::wait(child))
-        .await
-        .with_context(|| {
-            format!("Postgres has not ended within {POSTGRES_SHUTDOWN_TIMEOUT:?}")
-        })??;
+    let ended = timeout(POSTGRES_SHUTDOWN_TIMEOUT, child::wait(child)).await;
+    let too_late = || format!("Postgres has not ended within {POSTGRES_SHUTDOWN_TIMEOUT:?}");
+    ended.ok().with_context(too_late)??;
     Ok(())
 }
 
