@@ -97,7 +97,7 @@ static KINDS: [ErrorKind; 16] = [
     row("jwks-unavailable", 503, "The sign-in service cannot be reached. Try again in a moment.")
         .on_page("The sign-in service cannot be reached", "This page tries again by itself.")
         .retry(),
-    row("database-down", 503, "The database could not be reached, so nothing was changed. Try again in a moment.")
+    row("database-down", 503, "The database could not be reached. Try again in a moment.")
         .on_page("The database is waking up", "It sleeps when nobody needs it. This page tries again by itself.")
         .retry(),
     row("database-refused", 503, "The database refuses the connection.")
