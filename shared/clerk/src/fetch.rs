@@ -12,7 +12,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, HOST};
+use hyper::header::{ACCEPT, HOST, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use native_tls::{Certificate, Protocol, TlsConnector};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -21,6 +21,9 @@ use url::Url;
 
 /// Largest answer read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
+
+/// Value of `User-Agent`. Some hosts refuse a request that has none.
+const PRODUCT: &str = concat!("clerk-auth/", env!("CARGO_PKG_VERSION"));
 
 /// Where Linux distributions keep their bundle: Amazon Linux, Debian, Alpine.
 const SYSTEM_BUNDLES: [&str; 3] = [
@@ -71,6 +74,7 @@ where
     let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
     let request = Request::get(url.path())
         .header(HOST, authority)
+        .header(USER_AGENT, PRODUCT)
         .header(ACCEPT, "application/json")
         .body(Empty::<Bytes>::new())
         .map_err(text)?;

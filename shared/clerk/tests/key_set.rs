@@ -184,6 +184,8 @@ fn a_token_is_verified_with_a_key_that_is_fetched_once() {
         let fetched = scene.api.last().to_ascii_lowercase();
         assert!(fetched.starts_with("get /.well-known/jwks.json http/1.1\r\n"));
         assert!(fetched.contains(&format!("\r\nhost: {}\r\n", scene.api.host)));
+        let product = concat!("clerk-auth/", env!("CARGO_PKG_VERSION"));
+        assert!(fetched.contains(&format!("\r\nuser-agent: {product}\r\n")));
         assert!(!fetched.contains("authorization") && !fetched.contains("cookie"));
     });
 }

@@ -1,4 +1,5 @@
 //! A Frontend API whose only page is the key set, and which may misbehave.
+//! Like some hosts, it refuses every request without a User-Agent.
 //!
 //! It runs in threads of its own, so that the test may stop its own clock.
 
@@ -96,8 +97,13 @@ fn serve(tls: &SslAcceptor, stream: TcpStream, state: &Mutex<State>) -> Option<(
     }
     let answer = {
         let mut state = state.lock().unwrap();
+        let answer = if names_a_user_agent(&head) {
+            state.answer.clone()
+        } else {
+            Answer::status("403 Forbidden", "")
+        };
         state.requests.push(head);
-        state.answer.clone()
+        answer
     };
     let stream = stream.get_mut();
     match answer {
@@ -115,4 +121,8 @@ fn serve(tls: &SslAcceptor, stream: TcpStream, state: &Mutex<State>) -> Option<(
             None
         }
     }
+}
+
+fn names_a_user_agent(head: &str) -> bool {
+    head.to_ascii_lowercase().contains("\r\nuser-agent: ")
 }
