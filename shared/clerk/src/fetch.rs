@@ -1,4 +1,4 @@
-//! One GET over TLS, for the key set.
+//! A GET over TLS, for the key set.
 //!
 //! The connector is its own: Clerk's hosts have certificates of other
 //! authorities than the database, whose few roots a deployed function is told
@@ -12,7 +12,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, HOST, USER_AGENT};
+use hyper::header::{ACCEPT, HOST, LOCATION, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use native_tls::{Certificate, Protocol, TlsConnector};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,22 +32,46 @@ const SYSTEM_BUNDLES: [&str; 3] = [
     "/etc/ssl/cert.pem",
 ];
 
+/// What a server answers, if it is not an error.
+enum Answer {
+    Body(Vec<u8>),
+    Redirect(Url),
+}
+
 /// The body at an `https` or, on loopback, `http` URL.
+///
+/// One redirect is followed, to the same origin only: the configuration says
+/// whose keys are trusted, and the host of a redirect is not in it.
 ///
 /// # Errors
 /// What went wrong, in words for the log.
 pub(crate) async fn get(url: &str) -> Result<Vec<u8>, String> {
     let url = Url::parse(url).map_err(|_| "not a URL")?;
+    let target = match request(&url).await? {
+        Answer::Body(body) => return Ok(body),
+        Answer::Redirect(target) => target,
+    };
+    if target.origin() != url.origin() {
+        let origin = target.origin().ascii_serialization();
+        return Err(format!("redirected to another origin, {origin}"));
+    }
+    match request(&target).await? {
+        Answer::Body(body) => Ok(body),
+        Answer::Redirect(_) => Err("redirected twice".to_owned()),
+    }
+}
+
+async fn request(url: &Url) -> Result<Answer, String> {
     let host = url.host_str().ok_or("a URL without host")?;
     let port = url.port_or_known_default().ok_or("a URL without port")?;
     let address = (host.trim_matches(['[', ']']), port);
     let stream = TcpStream::connect(address).await.map_err(text)?;
     if url.scheme() == "http" {
-        return exchange(stream, &url).await;
+        return exchange(stream, url).await;
     }
     let connector = tokio_native_tls::TlsConnector::from(connector()?);
     let stream = connector.connect(address.0, stream).await.map_err(text)?;
-    exchange(stream, &url).await
+    exchange(stream, url).await
 }
 
 fn connector() -> Result<TlsConnector, String> {
@@ -67,12 +91,13 @@ fn text(error: impl Display) -> String {
     error.to_string()
 }
 
-async fn exchange<S>(stream: S, url: &Url) -> Result<Vec<u8>, String>
+async fn exchange<S>(stream: S, url: &Url) -> Result<Answer, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
-    let request = Request::get(url.path())
+    let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    let request = Request::get(target)
         .header(HOST, authority)
         .header(USER_AGENT, PRODUCT)
         .header(ACCEPT, "application/json")
@@ -82,13 +107,20 @@ where
     let driver = tokio::spawn(connection);
     let answer = async {
         let response = sender.send_request(request).await.map_err(text)?;
-        if response.status() != StatusCode::OK {
-            return Err(format!("status {}", response.status().as_u16()));
+        let status = response.status();
+        if status.is_redirection()
+            && let Some(location) = response.headers().get(LOCATION)
+        {
+            let location = location.to_str().map_err(text)?;
+            return url.join(location).map(Answer::Redirect).map_err(text);
+        }
+        if status != StatusCode::OK {
+            return Err(format!("status {}", status.as_u16()));
         }
         let body = Limited::new(response.into_body(), MAX_ANSWER)
             .collect()
             .await;
-        Ok(body.map_err(text)?.to_bytes().to_vec())
+        Ok(Answer::Body(body.map_err(text)?.to_bytes().to_vec()))
     };
     let answer = answer.await;
     driver.abort();

@@ -1,5 +1,6 @@
 //! Keys fetched from the instance: over real TLS, from a server that rotates
-//! them, fails, hangs and lies, and whose authority is not the database's.
+//! them, redirects, fails, hangs and lies, and whose authority is not the
+//! database's.
 
 #![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
 
@@ -126,7 +127,7 @@ async fn later(time: Duration) {
 fn misbehaviours(issuer: &Issuer) -> Vec<(&'static str, Answer)> {
     let good = issuer.jwk("ins_1");
     let set = json!({ "keys": [good] }).to_string();
-    let redirect = "302 Found\r\nLocation: /.well-known/jwks.json";
+    let elsewhere = Answer::redirect("302 Found", "https://127.0.0.1:1/");
     let padded = format!("{set}{}", " ".repeat(64 * 1024));
     let ten_thousand = vec![json!({ "kid": "ins_1" }); 10_000];
     let unusable = [
@@ -141,7 +142,8 @@ fn misbehaviours(issuer: &Issuer) -> Vec<(&'static str, Answer)> {
         ("500", Answer::status("500 Internal Server Error", &set)),
         ("404", Answer::status("404 Not Found", &set)),
         ("204", Answer::status("204 No Content", "")),
-        ("redirect", Answer::status(redirect, &set)),
+        ("a redirect elsewhere", elsewhere),
+        ("a redirect to nowhere", Answer::status("302 Found", &set)),
         ("no HTTP", Answer::Bytes(b"SSH-2.0-OpenSSH\r\n".to_vec())),
         ("nothing", Answer::Bytes(vec![])),
         ("half of it", Answer::Bytes(half_of(&set))),
@@ -500,17 +502,84 @@ fn only_the_server_that_is_meant_is_asked() {
 }
 
 #[test]
-fn a_redirect_is_not_followed() {
+fn a_redirect_to_the_same_origin_is_followed() {
+    trusting(async |authority| {
+        let scene = Scene::new(&authority);
+        let token = token(&scene.issuer, "ins_1");
+        let host = &scene.api.host;
+        for (status, location, target) in [
+            ("301 Moved Permanently", "/keys.json?v=1", "/keys.json?v=1"),
+            ("302 Found", "keys.json#top", "/.well-known/keys.json"),
+            ("303 See Other", &format!("//{host}"), "/"),
+            ("307 Temporary Redirect", &format!("https://{host}/a"), "/a"),
+            (
+                "308 Permanent Redirect",
+                &format!("HTTPS://x@{host}//a"),
+                "//a",
+            ),
+        ] {
+            let before = scene.api.count();
+            scene.api.answer_once(Answer::redirect(status, location));
+            let state = decide(&fetching(instance(host)), &token).await;
+            assert!(matches!(state, Ok(State::SignedIn(_))), "{location}");
+            let line = format!("GET {target} HTTP/1.1\r\n");
+            assert!(scene.api.last().starts_with(&line), "{location}");
+            assert_eq!(scene.api.count(), before + 2, "{location}");
+        }
+    });
+}
+
+#[test]
+fn a_redirect_to_another_origin_is_not_followed() {
     trusting(async |authority| {
         let scene = Scene::new(&authority);
         let elsewhere = Scene::new(&authority);
-        let to = format!(
-            "302 Found\r\nLocation: https://{}/.well-known/jwks.json",
-            elsewhere.api.host
-        );
-        scene.api.answer(Answer::status(&to, ""));
-        assert!(scene.is_unavailable().await);
+        let token = token(&scene.issuer, "ins_1");
+        let (host, other) = (&scene.api.host, &elsewhere.api.host);
+        let port = host.rsplit(':').next().unwrap();
+        for origin in [
+            format!("https://{other}"),
+            format!("https://localhost:{port}"),
+            format!("https://127.0.0.2:{port}"),
+            format!("http://{host}"),
+        ] {
+            for location in [format!("{origin}/.well-known/jwks.json"), origin.clone()] {
+                scene
+                    .api
+                    .answer_once(Answer::redirect("302 Found", &location));
+                let state = decide(&fetching(instance(host)), &token).await;
+                let error = state.unwrap_err().to_string();
+                let reason = format!("redirected to another origin, {origin}");
+                assert!(error.ends_with(&reason), "{error}");
+            }
+        }
+        let network_path = format!("//{other}/.well-known/jwks.json");
+        for location in [
+            &network_path,
+            "data:application/json,{}",
+            "https://[",
+            "\u{80}",
+        ] {
+            scene
+                .api
+                .answer_once(Answer::redirect("302 Found", location));
+            let state = decide(&fetching(instance(host)), &token).await;
+            assert!(state.is_err(), "{location}");
+        }
+        assert_eq!(scene.api.count(), 12);
         assert_eq!(elsewhere.api.count(), 0);
+    });
+}
+
+#[test]
+fn a_second_redirect_is_not_followed() {
+    trusting(async |authority| {
+        let scene = Scene::new(&authority);
+        let to_itself = "/.well-known/jwks.json";
+        scene.api.answer(Answer::redirect("302 Found", to_itself));
+        let error = scene.decide("ins_1").await.unwrap_err().to_string();
+        assert!(error.ends_with("redirected twice"), "{error}");
+        assert_eq!(scene.api.count(), 2);
     });
 }
 

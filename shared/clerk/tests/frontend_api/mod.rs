@@ -33,6 +33,11 @@ impl Answer {
         Self::status("200 OK", body)
     }
 
+    /// A redirect.
+    pub(crate) fn redirect(status: &str, location: &str) -> Self {
+        Self::status(&format!("{status}\r\nLocation: {location}"), "")
+    }
+
     /// Another status line, with more headers before the body if it has some.
     pub(crate) fn status(status: &str, body: &str) -> Self {
         let length = body.len();
@@ -50,6 +55,8 @@ pub(crate) struct FrontendApi {
 
 struct State {
     answer: Answer,
+    /// Precedes `answer`, once.
+    next: Option<Answer>,
     requests: Vec<String>,
 }
 
@@ -58,7 +65,11 @@ impl FrontendApi {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let requests = Vec::new();
-        let state = Arc::new(Mutex::new(State { answer, requests }));
+        let state = Arc::new(Mutex::new(State {
+            answer,
+            next: None,
+            requests,
+        }));
         let shared = Arc::clone(&state);
         let tls = Arc::new(tls);
         std::thread::spawn(move || {
@@ -74,6 +85,11 @@ impl FrontendApi {
     /// Answers differently from now on.
     pub(crate) fn answer(&self, answer: Answer) {
         self.state.lock().unwrap().answer = answer;
+    }
+
+    /// Answers the next request differently.
+    pub(crate) fn answer_once(&self, answer: Answer) {
+        self.state.lock().unwrap().next = Some(answer);
     }
 
     /// How many requests there have been.
@@ -97,10 +113,10 @@ fn serve(tls: &SslAcceptor, stream: TcpStream, state: &Mutex<State>) -> Option<(
     }
     let answer = {
         let mut state = state.lock().unwrap();
-        let answer = if names_a_user_agent(&head) {
-            state.answer.clone()
-        } else {
-            Answer::status("403 Forbidden", "")
+        let answer = match state.next.take() {
+            _ if !names_a_user_agent(&head) => Answer::status("403 Forbidden", ""),
+            Some(next) => next,
+            None => state.answer.clone(),
         };
         state.requests.push(head);
         answer
