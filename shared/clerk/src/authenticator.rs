@@ -72,13 +72,26 @@ impl Authenticator {
     /// # Errors
     /// The key set is needed and nothing of it is known.
     pub async fn decide(&self, request: &RequestView<'_>) -> Result<Decision, KeySetUnavailable> {
-        let context = self.context(request);
+        self.decide_at(request, now_ms()).await
+    }
+
+    /// Decides about a request at the time `now_ms`, in milliseconds since 1970.
+    /// The age of the key set is measured by it too.
+    ///
+    /// # Errors
+    /// The key set is needed and nothing of it is known.
+    pub async fn decide_at(
+        &self,
+        request: &RequestView<'_>,
+        now_ms: i64,
+    ) -> Result<Decision, KeySetUnavailable> {
+        let context = AuthContext::new(&self.instance, request, now_ms);
         match &self.keys {
             KeySource::Fixed(keys) => Ok(context.decide(keys)),
             #[cfg(feature = "jwks")]
             KeySource::Jwks(cache) => {
                 let url = self.instance.frontend_api(request.origin) + "/.well-known/jwks.json";
-                let keys: Arc<_> = cache.fetch_for(&context.key_ids(), &url).await?;
+                let keys: Arc<_> = cache.fetch_for(&context.key_ids(), &url, now_ms).await?;
                 Ok(context.decide(&keys))
             }
         }

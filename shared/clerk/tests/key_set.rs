@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use clerk_auth::{
@@ -24,6 +25,9 @@ use issuer::Issuer;
 const ORIGIN: &str = "https://www.example.com";
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// In seconds.
+const DAY: u64 = 24 * 60 * 60;
 
 /// Age after which a set is fetched anew.
 const JWKS_AGE: Duration = Duration::from_secs(300);
@@ -79,12 +83,13 @@ fn instance(host: &str) -> Instance {
     }
 }
 
-/// A session token that is valid for an hour.
+/// A session token that is valid from yesterday for a week, whatever a test
+/// does to the clock.
 fn token(issuer: &Issuer, key_id: &str) -> String {
     let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
     issuer.token(
         &json!({ "alg": "RS256", "typ": "JWT", "kid": key_id }),
-        &json!({ "sub": "user_1", "azp": ORIGIN, "iat": now, "exp": now + 3_600 }),
+        &json!({ "sub": "user_1", "azp": ORIGIN, "iat": now - DAY, "exp": now + 6 * DAY }),
     )
 }
 
@@ -94,6 +99,14 @@ fn fetching(instance: Instance) -> Authenticator {
 }
 
 async fn decide(clerk: &Authenticator, token: &str) -> Result<State, KeySetUnavailable> {
+    decide_at(clerk, token, now_ms()).await
+}
+
+async fn decide_at(
+    clerk: &Authenticator,
+    token: &str,
+    now_ms: i64,
+) -> Result<State, KeySetUnavailable> {
     let authorization = format!("Bearer {token}");
     let request = RequestView {
         method: "GET",
@@ -102,7 +115,7 @@ async fn decide(clerk: &Authenticator, token: &str) -> Result<State, KeySetUnava
         authorization: Some(&authorization),
         ..RequestView::default()
     };
-    let decision = clerk.decide(&request).await?;
+    let decision = clerk.decide_at(&request, now_ms).await?;
     Ok(decision.state)
 }
 
@@ -113,14 +126,27 @@ fn signed_out(reason: Reason) -> State {
     }
 }
 
-/// Lets time pass for the application, without waiting for it.
-///
-/// The clock stands still only here, where nothing is read or written: a
-/// stopped clock would jump ahead whenever a test waits for the network.
-async fn later(time: Duration) {
-    tokio::time::pause();
-    tokio::time::advance(time).await;
-    tokio::time::resume();
+/// How far the application's clock is ahead of ours, in milliseconds. Each test
+/// runs in a process of its own.
+static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+
+/// The application's clock.
+fn now_ms() -> i64 {
+    let now_ms = UNIX_EPOCH.elapsed().unwrap().as_millis();
+    i64::try_from(now_ms).unwrap() + AHEAD_MS.load(Ordering::Relaxed)
+}
+
+/// Lets time pass for the application as if it were frozen: the monotonic clock
+/// stands still.
+fn later(time: Duration) {
+    let time_ms = i64::try_from(time.as_millis()).unwrap();
+    AHEAD_MS.fetch_add(time_ms, Ordering::Relaxed);
+}
+
+/// Sets the application's clock back.
+fn set_back(time: Duration) {
+    let time_ms = i64::try_from(time.as_millis()).unwrap();
+    AHEAD_MS.fetch_sub(time_ms, Ordering::Relaxed);
 }
 
 /// Every way to have no key set.
@@ -224,9 +250,11 @@ fn twenty_requests_at_once_cause_one_fetch() {
     trusting(async |authority| {
         let scene = Scene::new(&authority);
         let token = token(&scene.issuer, "ins_1");
-        let requests = (0..20).map(|_| {
+        // One that read the clock before another may be the later one to fetch.
+        let requests = (0..20).map(|number| {
             let (clerk, token) = (Arc::clone(&scene.clerk), token.clone());
-            tokio::spawn(async move { decide(&clerk, &token).await })
+            let now_ms = now_ms() - 100 * number;
+            tokio::spawn(async move { decide_at(&clerk, &token, now_ms).await })
         });
         for answer in requests.collect::<Vec<_>>() {
             assert!(matches!(answer.await.unwrap(), Ok(State::SignedIn(_))));
@@ -244,7 +272,7 @@ fn a_new_key_is_fetched_when_a_token_names_it() {
         let new = token(&rotated, "ins_2");
         let both = [scene.issuer.jwk("ins_1"), rotated.jwk("ins_2")];
         scene.api.answer(Answer::keys(&both));
-        later(REFETCH_AGE).await;
+        later(REFETCH_AGE);
         assert!(scene.is_signed_in().await);
         assert_eq!(scene.api.count(), 1, "the known key needs no fetch");
         let state = decide(&scene.clerk, &new).await;
@@ -261,13 +289,56 @@ fn a_key_that_was_withdrawn_is_not_believed_any_more() {
         assert!(scene.is_signed_in().await);
         let rotated = Issuer::new();
         scene.api.answer(Answer::keys(&[rotated.jwk("ins_2")]));
-        later(JWKS_AGE - Duration::from_secs(5)).await;
+        later(JWKS_AGE - Duration::from_secs(5));
         assert!(scene.is_signed_in().await);
         assert_eq!(scene.api.count(), 1);
-        later(Duration::from_secs(5)).await;
+        later(Duration::from_secs(5));
         let state = scene.decide("ins_1").await.unwrap();
         assert_eq!(state, signed_out(Reason::JwkKidMismatch));
         assert_eq!(scene.api.count(), 2);
+    });
+}
+
+#[test]
+fn a_key_that_was_withdrawn_during_a_freeze_is_not_believed_after_it() {
+    trusting(async |authority| {
+        let scene = Scene::new(&authority);
+        let began = Instant::now();
+        assert!(scene.is_signed_in().await);
+        scene
+            .api
+            .answer(Answer::keys(&[Issuer::new().jwk("ins_2")]));
+        later(2 * HOUR);
+        let state = scene.decide("ins_1").await.unwrap();
+        assert_eq!(state, signed_out(Reason::JwkKidMismatch));
+        assert_eq!(scene.api.count(), 2);
+        assert!(began.elapsed() < JWKS_AGE, "by the monotonic clock");
+    });
+}
+
+#[test]
+fn a_clock_that_was_set_back_causes_one_fetch() {
+    trusting(async |authority| {
+        let scene = Scene::new(&authority);
+        assert!(scene.is_signed_in().await);
+        let rotated = Issuer::new();
+        scene.api.answer(Answer::keys(&[rotated.jwk("ins_2")]));
+        set_back(Duration::from_secs(2));
+        assert!(scene.is_signed_in().await);
+        assert_eq!(scene.api.count(), 1, "set right by a little");
+        set_back(HOUR);
+        for _ in 0..20 {
+            let state = scene.decide("ins_1").await.unwrap();
+            assert_eq!(state, signed_out(Reason::JwkKidMismatch));
+        }
+        assert_eq!(scene.api.count(), 2);
+        scene.api.answer(Answer::status("500 Broken", ""));
+        set_back(HOUR);
+        for _ in 0..20 {
+            let state = decide(&scene.clerk, &token(&rotated, "ins_2")).await;
+            assert!(state.is_err(), "the age of the known keys is not known");
+        }
+        assert_eq!(scene.api.count(), 3);
     });
 }
 
@@ -282,10 +353,10 @@ fn made_up_key_ids_cause_one_fetch_in_half_a_minute() {
                 assert_eq!(state.unwrap(), mismatch);
             }
             assert_eq!(scene.api.count(), fetches);
-            later(REFETCH_AGE - Duration::from_secs(5)).await;
+            later(REFETCH_AGE - Duration::from_secs(5));
             assert_eq!(scene.decide("made_up").await.unwrap(), mismatch);
             assert_eq!(scene.api.count(), fetches);
-            later(Duration::from_secs(5)).await;
+            later(Duration::from_secs(5));
         }
         assert!(scene.is_signed_in().await);
         assert_eq!(scene.api.count(), 3);
@@ -297,7 +368,7 @@ fn a_token_that_only_names_our_key_causes_no_fetch() {
     trusting(async |authority| {
         let scene = Scene::new(&authority);
         assert!(scene.is_signed_in().await);
-        later(REFETCH_AGE).await;
+        later(REFETCH_AGE);
         let state = decide(&scene.clerk, &token(&Issuer::new(), "ins_1")).await;
         assert_eq!(state.unwrap(), signed_out(Reason::TokenInvalidSignature));
         assert_eq!(scene.api.count(), 1);
@@ -378,7 +449,7 @@ fn a_key_set_that_is_missing_is_tried_again_after_two_seconds() {
         scene.api.answer(Answer::keys(&[scene.issuer.jwk("ins_1")]));
         assert!(scene.is_unavailable().await);
         assert_eq!(scene.api.count(), 1);
-        later(Duration::from_secs(2)).await;
+        later(Duration::from_secs(2));
         assert!(scene.is_signed_in().await);
         assert_eq!(scene.api.count(), 2);
     });
@@ -390,16 +461,16 @@ fn a_failed_refresh_keeps_the_known_keys() {
         let scene = Scene::new(&authority);
         for (failure, answer) in misbehaviours(&scene.issuer) {
             scene.api.answer(Answer::keys(&[scene.issuer.jwk("ins_1")]));
-            later(JWKS_AGE).await;
+            later(JWKS_AGE);
             assert!(scene.is_signed_in().await);
             scene.api.answer(answer);
-            later(JWKS_AGE).await;
+            later(JWKS_AGE);
             let before = scene.api.count();
             assert!(scene.is_signed_in().await, "{failure}");
             let unknown = scene.decide("made_up").await.unwrap();
             assert_eq!(unknown, signed_out(Reason::JwkKidMismatch), "{failure}");
             assert_eq!(scene.api.count(), before + 1, "{failure}");
-            later(REFETCH_AGE).await;
+            later(REFETCH_AGE);
             assert!(scene.is_signed_in().await, "{failure}");
             assert_eq!(scene.api.count(), before + 2, "{failure}");
         }
@@ -412,12 +483,12 @@ fn known_keys_are_believed_for_a_day_without_an_answer() {
         let scene = Scene::new(&authority);
         assert!(scene.is_signed_in().await);
         scene.api.answer(Answer::status("500 Broken", ""));
-        later(23 * HOUR).await;
+        later(23 * HOUR);
         assert!(scene.is_signed_in().await);
-        later(HOUR).await;
+        later(HOUR);
         assert!(scene.is_unavailable().await);
         scene.api.answer(Answer::keys(&[scene.issuer.jwk("ins_1")]));
-        later(Duration::from_secs(2)).await;
+        later(Duration::from_secs(2));
         assert!(scene.is_signed_in().await);
     });
 }
@@ -437,6 +508,7 @@ fn a_server_that_hangs_holds_everyone_up_once_and_for_two_seconds() {
             for answer in requests.collect::<Vec<_>>() {
                 assert!(answer.await.unwrap().is_err());
             }
+            assert!(scene.is_unavailable().await);
             let waited = began.elapsed();
             assert!(waited >= Duration::from_millis(1_900), "{waited:?}");
             assert!(waited < Duration::from_millis(3_900), "{waited:?}");
@@ -451,7 +523,7 @@ fn a_server_that_hangs_does_not_take_the_known_keys_away() {
         let scene = Scene::new(&authority);
         assert!(scene.is_signed_in().await);
         scene.api.answer(Answer::Silence);
-        later(JWKS_AGE).await;
+        later(JWKS_AGE);
         let began = Instant::now();
         for _ in 0..10 {
             assert!(scene.is_signed_in().await);

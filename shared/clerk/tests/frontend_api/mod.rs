@@ -1,7 +1,7 @@
 //! A Frontend API whose only page is the key set, and which may misbehave.
 //! Like some hosts, it refuses every request without a User-Agent.
 //!
-//! It runs in threads of its own, so that the test may stop its own clock.
+//! It runs in threads of its own, because it sleeps where it hangs.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
