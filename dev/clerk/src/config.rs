@@ -27,6 +27,22 @@ pub struct Config {
     pub token_ttl_secs: u64,
 }
 
+/// What Clerk may do and what the stand-in does only where a test turns it on,
+/// see [`StandIn::with`](crate::StandIn::with).
+#[derive(Clone, Default)]
+pub struct Switches {
+    /// `azp` is the `Origin` of the request that the token is made for. A page
+    /// load has none, so that the token of a handshake has no `azp`.
+    pub azp_from_origin: bool,
+    /// Length of a custom claim in each session token, in bytes. Browsers drop
+    /// a cookie whose name and value have more than 4,096, which the cookie of
+    /// a handshake reaches first, because it contains two session tokens.
+    pub custom_claim_bytes: usize,
+    /// `iss` is the address of the Frontend API, which may be a proxy's,
+    /// instead of the host in the publishable key.
+    pub proxy_issuer: bool,
+}
+
 impl Config {
     /// Reads `CLERK_STAND_IN_DIR`, `CLERK_STAND_IN_NODE_MODULES`,
     /// `CLERK_PUBLISHABLE_KEY`, `CLERK_PROXY_URL` and `PUBLIC_ORIGIN`. Portal

@@ -7,7 +7,11 @@ use http::{Request, Response, header};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{config::Config, keys::publishable_key, stand_in::StandIn};
+use crate::{
+    config::{Config, Switches},
+    keys::publishable_key,
+    stand_in::StandIn,
+};
 
 /// A stand-in in a folder of its own.
 pub(crate) struct Fixture {
@@ -23,17 +27,22 @@ impl Deref for Fixture {
     }
 }
 
-fn open(config: impl FnOnce(&Path) -> Config) -> Fixture {
+fn open(config: impl FnOnce(&Path) -> Config, switches: Switches) -> Fixture {
     let dir = tempfile::tempdir().unwrap();
+    let stand_in = StandIn::open(config(dir.path())).unwrap();
     Fixture {
-        stand_in: StandIn::open(config(dir.path())).unwrap(),
+        stand_in: stand_in.with(switches),
         _dir: dir,
     }
 }
 
 /// A development instance on the application's own origin.
 pub(crate) fn development() -> Fixture {
-    open(development_config)
+    development_with(Switches::default())
+}
+
+pub(crate) fn development_with(switches: Switches) -> Fixture {
+    open(development_config, switches)
 }
 
 pub(crate) fn development_config(dir: &Path) -> Config {
@@ -50,13 +59,18 @@ pub(crate) fn development_config(dir: &Path) -> Config {
 
 /// A production instance on hosts of its own.
 pub(crate) fn production() -> Fixture {
-    open(|dir| Config {
+    production_with(Switches::default())
+}
+
+pub(crate) fn production_with(switches: Switches) -> Fixture {
+    let config = |dir: &Path| Config {
         publishable_key: publishable_key("clerk.example.test", true),
         frontend_api: "https://clerk.example.test".into(),
         accounts: "https://accounts.example.test".into(),
         app_origin: "https://www.example.test".into(),
         ..development_config(dir)
-    })
+    };
+    open(config, switches)
 }
 
 /// The answer to a target below the address of the stand-in.

@@ -42,7 +42,7 @@ pub(crate) fn respond(
             Ok(web::json(&json!({ "object": "dev_browser", "id": secret })))
         }
         (method, path) => match stand_in.client(request)? {
-            Some(client) => respond_to_client(stand_in, client, method, path),
+            Some(client) => respond_to_client(stand_in, request, client, path),
             // At this code clerk-js asks for a new dev browser.
             None if !production => Ok(web::error(
                 StatusCode::UNAUTHORIZED,
@@ -60,32 +60,35 @@ pub(crate) fn respond(
 /// Answers a browser that is known, whether somebody is signed in or not.
 fn respond_to_client(
     stand_in: &StandIn,
+    request: &Request,
     client: Client,
-    method: &str,
     path: &[&str],
 ) -> anyhow::Result<Response> {
+    let method = request.method.as_str();
     match (method, path) {
         ("GET" | "POST" | "PUT", ["client"]) => {
-            let client = client_json(stand_in, &client)?;
+            let client = client_json(stand_in, request, &client)?;
             return Ok(web::json(&json!({ "response": client })));
         }
-        ("DELETE", ["client"] | ["client", "sessions"]) => return sign_out(stand_in, client),
+        ("DELETE", ["client"] | ["client", "sessions"]) => {
+            return sign_out(stand_in, request, client);
+        }
         _ => {}
     }
     let Some((session, user)) = client.signed_in() else {
         return Ok(signed_out());
     };
-    let session_json = || session_json(stand_in, session, user);
+    let session_json = || session_json(stand_in, request, session, user);
     let body = match (method, path) {
         (_, ["client", "sessions", id, ..]) if *id != session.id => return Ok(signed_out()),
         ("POST", ["client", "sessions", _, "tokens"]) => {
-            json!({ "object": "token", "jwt": stand_in.session_token(session)? })
+            json!({ "object": "token", "jwt": stand_in.session_token(request, session)? })
         }
         ("POST", ["client", "sessions", _, "remove" | "end"]) => {
-            return sign_out(stand_in, client);
+            return sign_out(stand_in, request, client);
         }
         ("GET", ["client", "sessions", _]) | ("POST", ["client", "sessions", _, "touch"]) => {
-            json!({ "response": session_json()?, "client": client_json(stand_in, &client)? })
+            json!({ "response": session_json()?, "client": client_json(stand_in, request, &client)? })
         }
         ("GET", ["me"]) => json!({ "response": user_json(user, session) }),
         ("GET", ["me", "sessions", "active"]) => json!([session_json()?]),
@@ -101,9 +104,9 @@ fn respond_to_client(
     Ok(web::json(&body))
 }
 
-fn sign_out(stand_in: &StandIn, client: Client) -> anyhow::Result<Response> {
+fn sign_out(stand_in: &StandIn, request: &Request, client: Client) -> anyhow::Result<Response> {
     let client = stand_in.store.sign_out(client)?;
-    let mut response = web::json(&json!({ "response": client_json(stand_in, &client)? }));
+    let mut response = web::json(&json!({ "response": client_json(stand_in, request, &client)? }));
     if stand_in.instance.production {
         web::set_cookies(&mut response, stand_in.cookies.client_uat(0))?;
     }
@@ -120,10 +123,10 @@ fn signed_out() -> Response {
     )
 }
 
-fn client_json(stand_in: &StandIn, client: &Client) -> anyhow::Result<Value> {
+fn client_json(stand_in: &StandIn, request: &Request, client: &Client) -> anyhow::Result<Value> {
     let mut sessions = Vec::new();
     if let Some((session, user)) = client.signed_in() {
-        sessions.push(session_json(stand_in, session, user)?);
+        sessions.push(session_json(stand_in, request, session, user)?);
     }
     Ok(json!({
         "object": "client",
@@ -139,7 +142,12 @@ fn client_json(stand_in: &StandIn, client: &Client) -> anyhow::Result<Value> {
     }))
 }
 
-fn session_json(stand_in: &StandIn, session: &Session, user: &User) -> anyhow::Result<Value> {
+fn session_json(
+    stand_in: &StandIn,
+    request: &Request,
+    session: &Session,
+    user: &User,
+) -> anyhow::Result<Value> {
     let now = now_ms();
     Ok(json!({
         "object": "session",
@@ -148,7 +156,7 @@ fn session_json(stand_in: &StandIn, session: &Session, user: &User) -> anyhow::R
         "expire_at": now + SESSION_AGE,
         "abandon_at": now + SESSION_AGE,
         "last_active_at": now,
-        "last_active_token": { "object": "token", "jwt": stand_in.session_token(session)? },
+        "last_active_token": { "object": "token", "jwt": stand_in.session_token(request, session)? },
         "last_active_organization_id": null,
         "latest_activity": { "object": "session_activity", "id": session.id, "is_mobile": false },
         "actor": null,
@@ -218,8 +226,12 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::fixture::{
-        decoded, development, development_config, get, json, post, production, set_cookies,
+    use crate::{
+        config::Switches,
+        fixture::{
+            decoded, development, development_config, development_with, get, json, post,
+            production, set_cookies,
+        },
     };
 
     #[test]
@@ -254,6 +266,32 @@ mod tests {
         assert_eq!(client["response"]["sessions"], json!([]));
         let refused = post(&stand_in, &tokens, "");
         assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    }
+
+    #[test]
+    fn with_the_switch_azp_is_the_origin_of_the_call() {
+        let stand_in = development_with(Switches {
+            azp_from_origin: true,
+            ..Switches::default()
+        });
+        let client = stand_in.store.sign_in(None, "user_ada").unwrap();
+        let (secret, session) = (client.secret, client.session.unwrap().id);
+        let tokens = format!("/v1/client/sessions/{session}/tokens?__clerk_db_jwt={secret}");
+        let request = Request::post(format!("/__clerk{tokens}"))
+            .header(header::ORIGIN, "http://localhost:9000")
+            .body(Vec::new())
+            .unwrap();
+        let azp = |token: Value| {
+            decoded(token["jwt"].as_str().unwrap())
+                .1
+                .get("azp")
+                .cloned()
+        };
+        assert_eq!(
+            azp(json(&stand_in.respond(request))).unwrap(),
+            "http://localhost:9000"
+        );
+        assert!(azp(json(&post(&stand_in, &tokens, ""))).is_none());
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn directives(stand_in: &StandIn, request: &Request) -> anyhow::Result<Vec<Strin
     let uat = client.as_ref().map_or(0, Client::uat);
     directives.extend(cookies.client_uat(uat));
     let token = match client.as_ref().and_then(Client::signed_in) {
-        Some((session, _user)) => stand_in.session_token(session)?,
+        Some((session, _user)) => stand_in.session_token(request, session)?,
         None => String::new(),
     };
     directives.extend(cookies.session(&token));
@@ -62,9 +62,18 @@ mod tests {
     use http::{Request, header};
 
     use super::*;
-    use crate::fixture::{decoded, development, get, location, production, set_cookies};
+    use crate::{
+        config::Switches,
+        fixture::{
+            decoded, development, development_with, get, location, production, production_with,
+            set_cookies,
+        },
+    };
 
     const ENDPOINT: &str = "/v1/client/handshake";
+
+    /// Bytes of name and value that browsers keep of a cookie.
+    const COOKIE_LIMIT: usize = 4096;
 
     fn handshake_of(token: &str) -> Vec<String> {
         let (_header, claims) = decoded(token);
@@ -82,6 +91,16 @@ mod tests {
         let (address, token) = back.split_once("?__clerk_handshake=").unwrap();
         assert_eq!(address, "http://localhost:9000/");
         handshake_of(token)
+    }
+
+    /// The answer to the handshake of a browser that is signed in.
+    fn production_handshake(stand_in: &StandIn, parameters: &str) -> Response {
+        let client = stand_in.store.sign_in(None, "user_ada").unwrap();
+        let request = Request::get(format!(
+            "{ENDPOINT}?redirect_url=https%3A%2F%2Fwww.example.test%2F{parameters}"
+        ));
+        let request = request.header(header::COOKIE, format!("__client={}", client.secret));
+        stand_in.respond(request.body(Vec::new()).unwrap())
     }
 
     fn value<'a>(directives: &'a [String], name: &str) -> &'a str {
@@ -131,14 +150,36 @@ mod tests {
     }
 
     #[test]
-    fn production_hands_over_in_a_cookie_that_removes_itself() {
-        let stand_in = production();
+    fn with_the_switch_a_handshake_has_a_session_without_azp() {
+        let stand_in = development_with(Switches {
+            azp_from_origin: true,
+            ..Switches::default()
+        });
         let client = stand_in.store.sign_in(None, "user_ada").unwrap();
-        let request = Request::get(format!(
-            "{ENDPOINT}?redirect_url=https%3A%2F%2Fwww.example.test%2F"
-        ));
-        let request = request.header(header::COOKIE, format!("__client={}", client.secret));
-        let response = stand_in.respond(request.body(Vec::new()).unwrap());
+        let directives = development_handshake(&stand_in, &client.secret);
+        let (_header, claims) = decoded(value(&directives, "__session"));
+        assert_eq!(claims["sub"], "user_ada");
+        assert!(claims.get("azp").is_none());
+    }
+
+    #[test]
+    fn with_custom_claims_the_cookie_is_larger_than_browsers_keep() {
+        let size = |custom_claim_bytes| {
+            let stand_in = production_with(Switches {
+                custom_claim_bytes,
+                ..Switches::default()
+            });
+            let response = production_handshake(&stand_in, "");
+            let (cookie, _attributes) = set_cookies(&response)[0].split_once(';').unwrap();
+            cookie.len() - "=".len()
+        };
+        assert!(size(0) <= COOKIE_LIMIT);
+        assert!(size(1200) > COOKIE_LIMIT);
+    }
+
+    #[test]
+    fn production_hands_over_in_a_cookie_that_removes_itself() {
+        let response = production_handshake(&production(), "");
         assert_eq!(location(&response), "https://www.example.test/");
         let cookies = set_cookies(&response);
         let (token, attributes) = cookies[0].split_once(';').unwrap();

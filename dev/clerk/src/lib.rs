@@ -4,7 +4,8 @@
 //!
 //! A module uses only modules above it:
 //!
-//! - [`Config`]: where the stand-in is, and which application it is for
+//! - [`Config`]: where the stand-in is, and which application it is for;
+//!   [`Switches`]: what tests turn on
 //! - `store`: the demo users and who is signed in, kept in a folder
 //! - [`keys`]: the publishable key and the signing key
 //! - [`cookies`]: the cookies that Clerk reads and sets
@@ -36,6 +37,6 @@ mod web;
 #[cfg(test)]
 mod fixture;
 
-pub use config::Config;
+pub use config::{Config, Switches};
 pub use stand_in::StandIn;
 pub use store::{User, users};

@@ -4,7 +4,7 @@ use http::{
     HeaderValue, Method, StatusCode,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
-        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, VARY,
+        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ORIGIN, VARY,
     },
 };
 
@@ -57,7 +57,7 @@ impl StandIn {
     /// CORS: the application and the portal may be on other origins.
     fn allow_origin(&self, request: &Request, response: &mut Response) {
         let ours = [&self.config.app_origin, origin_of(&self.config.accounts)];
-        let Some(origin) = &request.origin else {
+        let Some(origin) = request.headers.get(ORIGIN) else {
             return;
         };
         if !ours.iter().any(|ours| origin == ours) {

@@ -2,10 +2,11 @@
 //! request comes from.
 
 use anyhow::ensure;
+use http::header::ORIGIN;
 use serde_json::{Value, json};
 
 use crate::{
-    config::Config,
+    config::{Config, Switches},
     cookies::{CLIENT, Cookies, DEV_BROWSER},
     keys::{Instance, SigningKey},
     store::{Client, Session, Store, now_ms},
@@ -19,6 +20,7 @@ const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
 /// One Clerk instance: its key, its demo users and who is signed in.
 pub struct StandIn {
     pub(crate) config: Config,
+    pub(crate) switches: Switches,
     pub(crate) instance: Instance,
     pub(crate) key: SigningKey,
     pub(crate) store: Store,
@@ -40,9 +42,16 @@ impl StandIn {
             key: SigningKey::open(&store)?,
             cookies: Cookies::new(&config, &instance),
             config,
+            switches: Switches::default(),
             instance,
             store,
         })
+    }
+
+    /// The same instance with these switches, for tests.
+    #[must_use]
+    pub fn with(self, switches: Switches) -> Self {
+        Self { switches, ..self }
     }
 
     /// The public key as PEM (SPKI), for `CLERK_JWT_KEY`.
@@ -63,7 +72,8 @@ impl StandIn {
     /// An empty user id, a life of no seconds, or OpenSSL's failure.
     pub fn token(&self, user_id: &str, ttl_secs: u64) -> anyhow::Result<String> {
         ensure!(!user_id.is_empty(), "a token needs a user id");
-        self.sign_session(&Session::new(user_id)?, ttl_secs)
+        let azp = Some(self.config.app_origin.as_str());
+        self.sign_session(&Session::new(user_id)?, ttl_secs, azp)
     }
 
     /// Any header and claims under the instance's key (RS256), so that tests
@@ -75,12 +85,27 @@ impl StandIn {
         self.key.sign(header, claims)
     }
 
-    /// The token of a session, valid for as long as is configured.
-    pub(crate) fn session_token(&self, session: &Session) -> anyhow::Result<String> {
-        self.sign_session(session, self.config.token_ttl_secs)
+    /// The token of a session for this request, valid for as long as is
+    /// configured.
+    pub(crate) fn session_token(
+        &self,
+        request: &Request,
+        session: &Session,
+    ) -> anyhow::Result<String> {
+        let azp = if self.switches.azp_from_origin {
+            request.header(&ORIGIN)
+        } else {
+            Some(self.config.app_origin.as_str())
+        };
+        self.sign_session(session, self.config.token_ttl_secs, azp)
     }
 
-    fn sign_session(&self, session: &Session, ttl_secs: u64) -> anyhow::Result<String> {
+    fn sign_session(
+        &self,
+        session: &Session,
+        ttl_secs: u64,
+        azp: Option<&str>,
+    ) -> anyhow::Result<String> {
         ensure!(ttl_secs > 0, "a token must live for at least a second");
         let now = now_ms() / 1000;
         let minutes = now.saturating_sub(session.created_at / 1000) / 60;
@@ -90,12 +115,16 @@ impl StandIn {
             "kid": self.key.id,
             "cat": SESSION_CATEGORY,
         });
-        let claims = json!({
-            "azp": self.config.app_origin,
+        let issuer = if self.switches.proxy_issuer {
+            self.config.frontend_api.clone()
+        } else {
+            format!("https://{}", self.instance.host)
+        };
+        let mut claims = json!({
             "exp": now.saturating_add(ttl_secs),
             "fva": [minutes, -1],
             "iat": now,
-            "iss": format!("https://{}", self.instance.host),
+            "iss": issuer,
             // Clerk's tokens are valid ten seconds early, for slow clocks.
             "nbf": now.saturating_sub(10),
             "sid": session.id,
@@ -103,6 +132,12 @@ impl StandIn {
             "sub": session.user_id,
             "v": 2,
         });
+        if let Some(azp) = azp {
+            claims["azp"] = azp.into();
+        }
+        if self.switches.custom_claim_bytes > 0 {
+            claims["custom"] = "x".repeat(self.switches.custom_claim_bytes).into();
+        }
         self.sign(&header, &claims)
     }
 
@@ -133,7 +168,7 @@ mod tests {
     use openssl::{hash::MessageDigest, pkey::PKey, sign::Verifier};
 
     use super::*;
-    use crate::fixture::{decoded, development, unbase64};
+    use crate::fixture::{decoded, development, development_with, unbase64};
 
     #[test]
     fn a_token_has_the_claims_of_clerk() {
@@ -163,6 +198,16 @@ mod tests {
         let mut verifier = Verifier::new(MessageDigest::sha256(), &key).unwrap();
         verifier.update(signed.as_bytes()).unwrap();
         assert!(verifier.verify(&unbase64(signature)).unwrap());
+    }
+
+    #[test]
+    fn a_proxy_can_be_the_issuer() {
+        let stand_in = development_with(Switches {
+            proxy_issuer: true,
+            ..Switches::default()
+        });
+        let (_header, claims) = decoded(&stand_in.token("user_x", 60).unwrap());
+        assert_eq!(claims["iss"], "http://localhost:9000/__clerk");
     }
 
     #[test]

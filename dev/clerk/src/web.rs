@@ -1,8 +1,8 @@
 //! Requests and responses, and addresses to send a browser to.
 
 use http::{
-    HeaderName, HeaderValue, Method, StatusCode,
-    header::{CONTENT_TYPE, LOCATION, ORIGIN, SET_COOKIE},
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{CONTENT_TYPE, LOCATION, SET_COOKIE},
 };
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ pub(crate) struct Request {
     /// `?_method=`, and HEAD is answered like GET.
     pub(crate) method: Method,
     pub(crate) path: String,
-    pub(crate) origin: Option<HeaderValue>,
+    pub(crate) headers: HeaderMap,
     pub(crate) query: Fields,
     pub(crate) form: Fields,
     pub(crate) cookies: Fields,
@@ -35,11 +35,16 @@ impl Request {
         Self {
             method,
             path: parts.uri.path().to_owned(),
-            origin: parts.headers.get(ORIGIN).cloned(),
             query,
             form: Fields::parse(&body),
             cookies: Fields(cookies::parse(&parts.headers)),
+            headers: parts.headers,
         }
+    }
+
+    /// A header that is text.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 }
 
