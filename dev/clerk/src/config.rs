@@ -41,6 +41,11 @@ pub struct Switches {
     /// `iss` is the address of the Frontend API, which may be a proxy's,
     /// instead of the host in the publishable key.
     pub proxy_issuer: bool,
+    /// The key set is refused (403) to a request without `User-Agent`.
+    pub key_set_needs_user_agent: bool,
+    /// `Location` of a redirect in place of the key set, which is then at
+    /// `/.well-known/jwks.json/moved`.
+    pub key_set_location: Option<String>,
 }
 
 impl Config {

@@ -4,7 +4,8 @@ use http::{
     HeaderValue, Method, StatusCode,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
-        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ORIGIN, VARY,
+        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ORIGIN,
+        USER_AGENT, VARY,
     },
 };
 
@@ -45,12 +46,24 @@ impl StandIn {
         let path: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         match (request.method.as_str(), path.as_slice()) {
             ("OPTIONS", _) => Ok(web::empty(StatusCode::NO_CONTENT)),
-            ("GET", [".well-known", "jwks.json"]) => Ok(web::json(&self.key.jwks)),
+            ("GET", [".well-known", "jwks.json"]) => self.key_set(request),
+            ("GET", [".well-known", "jwks.json", "moved"]) => Ok(web::json(&self.key.jwks)),
             ("GET", ["npm", "@clerk", package, "dist", file]) => {
                 scripts::respond(&self.config.node_modules, package, file)
             }
             (_, ["v1", path @ ..]) => frontend_api::respond(self, request, path),
             (_, path) => portal::respond(self, request, path),
+        }
+    }
+
+    fn key_set(&self, request: &Request) -> anyhow::Result<Response> {
+        let switches = &self.switches;
+        if switches.key_set_needs_user_agent && request.header(&USER_AGENT).is_none() {
+            return Ok(web::empty(StatusCode::FORBIDDEN));
+        }
+        match &switches.key_set_location {
+            Some(location) => web::redirect(StatusCode::FOUND, location),
+            None => Ok(web::json(&self.key.jwks)),
         }
     }
 
@@ -79,13 +92,44 @@ impl StandIn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{development, get, json, production};
+    use crate::{
+        config::Switches,
+        fixture::{development, development_with, get, json, location, production},
+    };
 
     #[test]
     fn the_key_set_is_public() {
         let stand_in = development();
         let response = get(&stand_in, "/.well-known/jwks.json");
         assert_eq!(json(&response), stand_in.jwks());
+    }
+
+    #[test]
+    fn with_the_switch_the_key_set_needs_a_user_agent() {
+        let stand_in = development_with(Switches {
+            key_set_needs_user_agent: true,
+            ..Switches::default()
+        });
+        let address = "/.well-known/jwks.json";
+        assert_eq!(get(&stand_in, address).status(), StatusCode::FORBIDDEN);
+        let request = http::Request::get(format!("/__clerk{address}"));
+        let request = request.header(USER_AGENT, "test").body(Vec::new()).unwrap();
+        assert_eq!(json(&stand_in.respond(request)), stand_in.jwks());
+    }
+
+    #[test]
+    fn with_the_switch_the_key_set_is_at_the_end_of_a_redirect() {
+        let moved = "/.well-known/jwks.json/moved";
+        for target in [moved, "https://elsewhere.example/jwks.json"] {
+            let stand_in = development_with(Switches {
+                key_set_location: Some(target.into()),
+                ..Switches::default()
+            });
+            let response = get(&stand_in, "/.well-known/jwks.json");
+            assert_eq!(response.status(), StatusCode::FOUND);
+            assert_eq!(location(&response), target);
+            assert_eq!(json(&get(&stand_in, moved)), stand_in.jwks());
+        }
     }
 
     #[test]
