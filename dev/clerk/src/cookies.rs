@@ -17,6 +17,8 @@ pub(crate) const DEV_BROWSER: &str = "__clerk_db_jwt";
 /// Carries the handshake of a development instance as a query parameter, of a
 /// production instance as a cookie.
 pub(crate) const HANDSHAKE: &str = "__clerk_handshake";
+/// In its place: an id for which the Backend API gives the cookies.
+pub(crate) const HANDSHAKE_NONCE: &str = "__clerk_handshake_nonce";
 
 /// Removes the counter by which the application stops redirect loops, because
 /// several quick sign-ins are no loop. It has an effect where the portal is on
@@ -88,9 +90,9 @@ impl Cookies {
         format!("{cookie}; HttpOnly")
     }
 
-    /// `__clerk_handshake`.
-    pub(crate) fn handshake(&self, token: &str) -> String {
-        self.cookie(HANDSHAKE, token, HANDSHAKE_AGE, &self.domain)
+    /// [`HANDSHAKE`] or [`HANDSHAKE_NONCE`].
+    pub(crate) fn handshake(&self, name: &str, value: &str) -> String {
+        self.cookie(name, value, HANDSHAKE_AGE, &self.domain)
     }
 
     /// The suffixed name of a cookie.

@@ -1,18 +1,19 @@
 //! The handshake: it brings what the Frontend API knows about a browser into
 //! the cookies of the application, by a redirect.
 
-use http::StatusCode;
+use http::{StatusCode, header::AUTHORIZATION};
 use serde_json::json;
 
 use crate::{
-    cookies::HANDSHAKE,
+    cookies::{HANDSHAKE, HANDSHAKE_NONCE},
     stand_in::StandIn,
-    store::Client,
+    store::{Client, new_id},
     web::{self, Request, Response},
 };
 
 /// `GET /v1/client/handshake`: back to `redirect_url` with a signed list of
-/// cookies to set.
+/// cookies to set or, where `format=nonce` asks for it, with a nonce for
+/// [`payload`].
 pub(crate) fn respond(stand_in: &StandIn, request: &Request) -> anyhow::Result<Response> {
     let target = request.query.get("redirect_url");
     let Some(target) = target.filter(|url| web::is_at(&stand_in.config.app_origin, url)) else {
@@ -22,26 +23,56 @@ pub(crate) fn respond(stand_in: &StandIn, request: &Request) -> anyhow::Result<R
             "redirect_url must be an address of the application",
         ));
     };
-    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": stand_in.key.id });
-    let claims = json!({ "handshake": directives(stand_in, request)? });
-    let token = stand_in.sign(&header, &claims)?;
+    let (name, value) = if request.query.get("format") == Some("nonce") {
+        let directives = directives(stand_in, request, HANDSHAKE_NONCE)?;
+        let nonce = new_id("nonce")?;
+        stand_in.handshakes().insert(nonce.clone(), directives);
+        (HANDSHAKE_NONCE, nonce)
+    } else {
+        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": stand_in.key.id });
+        let claims = json!({ "handshake": directives(stand_in, request, HANDSHAKE)? });
+        (HANDSHAKE, stand_in.sign(&header, &claims)?)
+    };
     if stand_in.instance.production {
         let mut response = web::redirect(StatusCode::TEMPORARY_REDIRECT, target)?;
-        web::set_cookies(&mut response, [stand_in.cookies.handshake(&token)])?;
+        web::set_cookies(&mut response, [stand_in.cookies.handshake(name, &value)])?;
         return Ok(response);
     }
-    let target = web::with_parameter(target, HANDSHAKE, &token);
+    let target = web::with_parameter(target, name, &value);
     web::redirect(StatusCode::TEMPORARY_REDIRECT, &target)
 }
 
-/// The `Set-Cookie` values that the application is to send.
-fn directives(stand_in: &StandIn, request: &Request) -> anyhow::Result<Vec<String>> {
+/// `GET /v1/clients/handshake_payload` of the Backend API: the cookies to set,
+/// once for each nonce (`HandshakePayload` of @clerk/backend).
+pub(crate) fn payload(stand_in: &StandIn, request: &Request) -> Response {
+    let expected = format!("Bearer {}", stand_in.secret_key());
+    if request.header(&AUTHORIZATION) != Some(&expected) {
+        return web::error(
+            StatusCode::UNAUTHORIZED,
+            "clerk_key_invalid",
+            "the secret key is not that of this instance",
+        );
+    }
+    let nonce = request.query.get("nonce").unwrap_or_default();
+    match stand_in.handshakes().remove(nonce) {
+        Some(directives) => web::json(&json!({ "directives": directives })),
+        None => web::error(
+            StatusCode::NOT_FOUND,
+            "resource_not_found",
+            "the nonce is unknown or has been used",
+        ),
+    }
+}
+
+/// The `Set-Cookie` values that the application is to send. The one that
+/// brings the handshake has the name `carrier`.
+fn directives(stand_in: &StandIn, request: &Request, carrier: &str) -> anyhow::Result<Vec<String>> {
     let cookies = &stand_in.cookies;
     let mut directives = Vec::new();
     let mut client = stand_in.client(request)?;
     if stand_in.instance.production {
         // A handshake that is left over would undo a sign-out that follows.
-        directives.push(cookies.handshake(""));
+        directives.push(cookies.handshake(carrier, ""));
     } else {
         let known = client.map_or_else(|| stand_in.store.create(), Ok)?;
         directives.extend(cookies.dev_browser(&known.secret));
@@ -65,8 +96,8 @@ mod tests {
     use crate::{
         config::Switches,
         fixture::{
-            decoded, development, development_with, get, location, production, production_with,
-            set_cookies,
+            decoded, development, development_with, get, json, location, production,
+            production_with, set_cookies,
         },
     };
 
@@ -195,6 +226,51 @@ mod tests {
                 .iter()
                 .all(|line| !line.starts_with("__clerk_db_jwt"))
         );
+    }
+
+    /// The Backend API's answer to this nonce and secret key.
+    fn payload_of(stand_in: &StandIn, nonce: &str, secret_key: &str) -> Response {
+        let path = stand_in.config.base_path();
+        let target = format!("{path}/v1/clients/handshake_payload?nonce={nonce}");
+        let request = Request::get(target).header(AUTHORIZATION, format!("Bearer {secret_key}"));
+        stand_in.respond(request.body(Vec::new()).unwrap())
+    }
+
+    #[test]
+    fn production_hands_over_by_a_nonce_that_works_once() {
+        let stand_in = production();
+        let response = production_handshake(&stand_in, "&format=nonce");
+        let cookies = set_cookies(&response);
+        assert_eq!(cookies.len(), 1);
+        let (pair, _attributes) = cookies[0].split_once(';').unwrap();
+        let nonce = pair.strip_prefix("__clerk_handshake_nonce=").unwrap();
+
+        let refused = payload_of(&stand_in, nonce, "sk_live_other");
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(json(&refused)["errors"][0]["code"], "clerk_key_invalid");
+
+        let payload = json(&payload_of(&stand_in, nonce, stand_in.secret_key()));
+        let directives: Vec<String> =
+            serde_json::from_value(payload["directives"].clone()).unwrap();
+        assert_eq!(
+            directives[0],
+            "__clerk_handshake_nonce=; Path=/; Domain=example.test; Max-Age=0; SameSite=Lax; Secure"
+        );
+        assert!(!value(&directives, "__session").is_empty());
+
+        let again = payload_of(&stand_in, nonce, stand_in.secret_key());
+        assert_eq!(again.status(), StatusCode::NOT_FOUND);
+    }
+
+    #[test]
+    fn development_hands_over_a_nonce_in_the_address() {
+        let stand_in = development();
+        let target = "?redirect_url=http%3A%2F%2Flocalhost%3A9000%2F&format=nonce";
+        let response = get(&stand_in, &format!("{ENDPOINT}{target}"));
+        let start = "http://localhost:9000/?__clerk_handshake_nonce=";
+        let nonce = location(&response).strip_prefix(start).unwrap();
+        let payload = json(&payload_of(&stand_in, nonce, stand_in.secret_key()));
+        assert!(payload["directives"].is_array());
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The keys of an instance: the publishable key, which names it, and the
-//! signing key of its tokens.
+//! The keys of an instance: the publishable key, which names it, the secret
+//! key of its Backend API, and the signing key of its tokens.
 
 use anyhow::{Context as _, bail};
 use base64::{
@@ -15,10 +15,13 @@ use openssl::{
 };
 use serde_json::{Value, json};
 
-use crate::store::Store;
+use crate::store::{Store, new_id};
 
 /// The file of the signing key, in PEM.
 const FILE: &str = "key.pem";
+
+/// The file of the secret key.
+const SECRET_KEY_FILE: &str = "secret-key";
 
 /// Bits of the RSA key, as many as Clerk's have.
 const BITS: u32 = 2048;
@@ -75,6 +78,17 @@ impl Instance {
 
 fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':')
+}
+
+/// The secret key that is kept in the store; it is made on first use.
+///
+/// # Errors
+/// A file that is no text or cannot be read or written.
+pub(crate) fn secret_key(store: &Store, instance: &Instance) -> anyhow::Result<String> {
+    let kind = if instance.production { "live" } else { "test" };
+    let make = || Ok(new_id(&format!("sk_{kind}"))?.into_bytes());
+    let key = store.read_or_make(SECRET_KEY_FILE, make)?;
+    Ok(String::from_utf8(key)?)
 }
 
 /// The RSA key that signs tokens.
@@ -169,6 +183,19 @@ mod tests {
         assert_eq!(first.id, again.id);
         let file = fs::metadata(dir.path().join("key.pem")).unwrap();
         assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_secret_key_is_kept_and_of_the_kind_of_the_publishable_key() {
+        for (production, start) in [(false, "sk_test_"), (true, "sk_live_")] {
+            let dir = tempfile::tempdir().unwrap();
+            let store = Store::open(dir.path()).unwrap();
+            let publishable_key = publishable_key("clerk.example.test", production);
+            let instance = Instance::of(&publishable_key).unwrap();
+            let key = secret_key(&store, &instance).unwrap();
+            assert!(key.starts_with(start), "{key}");
+            assert_eq!(secret_key(&store, &instance).unwrap(), key);
+        }
     }
 
     #[test]

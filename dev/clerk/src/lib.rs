@@ -7,11 +7,12 @@
 //! - [`Config`]: where the stand-in is, and which application it is for;
 //!   [`Switches`]: what tests turn on
 //! - `store`: the demo users and who is signed in, kept in a folder
-//! - [`keys`]: the publishable key and the signing key
+//! - [`keys`]: the publishable key, the secret key and the signing key
 //! - [`cookies`]: the cookies that Clerk reads and sets
 //! - `web`: requests and responses
 //! - [`StandIn`]: one instance; it makes tokens and knows the browsers
-//! - `handshake`: brings a sign-in into the application's cookies
+//! - `handshake`: brings a sign-in into the application's cookies, by a token or
+//!   by a nonce and the Backend API
 //! - `frontend_api`: the calls of clerk-js
 //! - `portal`: the account portal, for people
 //! - `scripts`: clerk-js and its components, from npm

@@ -11,7 +11,7 @@ use http::{
 
 use crate::{
     config::origin_of,
-    frontend_api, portal, scripts,
+    frontend_api, handshake, portal, scripts,
     stand_in::StandIn,
     web::{self, Request, Response},
 };
@@ -50,6 +50,9 @@ impl StandIn {
             ("GET", [".well-known", "jwks.json", "moved"]) => Ok(web::json(&self.key.jwks)),
             ("GET", ["npm", "@clerk", package, "dist", file]) => {
                 scripts::respond(&self.config.node_modules, package, file)
+            }
+            ("GET", ["v1", "clients", "handshake_payload"]) => {
+                Ok(handshake::payload(self, request))
             }
             (_, ["v1", path @ ..]) => frontend_api::respond(self, request, path),
             (_, path) => portal::respond(self, request, path),

@@ -1,6 +1,11 @@
 //! One Clerk instance: what it consists of, its tokens, and which browser a
 //! request comes from.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
 use anyhow::ensure;
 use http::header::ORIGIN;
 use serde_json::{Value, json};
@@ -8,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     config::{Config, Switches},
     cookies::{CLIENT, Cookies, DEV_BROWSER},
-    keys::{Instance, SigningKey},
+    keys::{self, Instance, SigningKey},
     store::{Client, Session, Store, now_ms},
     web::Request,
 };
@@ -25,6 +30,8 @@ pub struct StandIn {
     pub(crate) key: SigningKey,
     pub(crate) store: Store,
     pub(crate) cookies: Cookies,
+    secret_key: String,
+    handshakes: Mutex<HashMap<String, Vec<String>>>,
 }
 
 impl StandIn {
@@ -40,6 +47,8 @@ impl StandIn {
         let store = Store::open(&config.dir)?;
         Ok(Self {
             key: SigningKey::open(&store)?,
+            secret_key: keys::secret_key(&store, &instance)?,
+            handshakes: Mutex::default(),
             cookies: Cookies::new(&config, &instance),
             config,
             switches: Switches::default(),
@@ -58,6 +67,12 @@ impl StandIn {
     #[must_use]
     pub fn jwt_key(&self) -> String {
         self.key.public_pem.clone()
+    }
+
+    /// The key of the Backend API, for `CLERK_SECRET_KEY`.
+    #[must_use]
+    pub fn secret_key(&self) -> &str {
+        &self.secret_key
     }
 
     /// The key set, as `/.well-known/jwks.json` serves it.
@@ -139,6 +154,12 @@ impl StandIn {
             claims["custom"] = "x".repeat(self.switches.custom_claim_bytes).into();
         }
         self.sign(&header, &claims)
+    }
+
+    /// The `Set-Cookie` values of handshakes by nonce, until they are fetched.
+    pub(crate) fn handshakes(&self) -> MutexGuard<'_, HashMap<String, Vec<String>>> {
+        let locked = self.handshakes.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The browser that a request comes from, if it is known. The secret of a

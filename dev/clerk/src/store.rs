@@ -271,7 +271,7 @@ fn forget_unused(clients: &mut Vec<Client>) {
 }
 
 /// An id like Clerk's: its kind and 128 random bits.
-fn new_id(kind: &str) -> anyhow::Result<String> {
+pub(crate) fn new_id(kind: &str) -> anyhow::Result<String> {
     let mut random = [0; 16];
     rand_bytes(&mut random)?;
     Ok(format!("{kind}_{:032x}", u128::from_ne_bytes(random)))
