@@ -1,10 +1,11 @@
 //! What API Gateway's HTTP API does: a request becomes an event for the
-//! function of its route, and what that answers becomes the response.
+//! function of its route, and what that answers becomes the response. Requests
+//! to Clerk are answered by the stand-in.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use clerk_stand_in::{StandIn, cookies};
+use clerk_stand_in::cookies;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{COOKIE, HOST, SET_COOKIE};
@@ -13,20 +14,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use tests::Event;
 use tests::response::SetCookie;
-use tests::{App, Event};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::RwLock;
 use tokio_native_tls::TlsAcceptor;
 
-/// The path of the stand-in, where it is on the application's origin.
-const STAND_IN_PATH: &str = "/__clerk";
+use crate::application::Application;
 
-/// The functions behind their routes, and perhaps the stand-in beside them.
+/// Applications and their Clerk instances, told apart by host and path.
 pub(crate) struct Gateway {
-    app: RwLock<App>,
-    stand_in: Option<Arc<StandIn>>,
+    pub(crate) applications: Vec<Application>,
 }
 
 /// Serves connections without end.
@@ -59,27 +57,28 @@ async fn serve_requests(gateway: Arc<Gateway>, stream: impl AsyncRead + AsyncWri
 }
 
 impl Gateway {
-    pub(crate) fn new(app: App, stand_in: Option<Arc<StandIn>>) -> Self {
-        Self {
-            app: RwLock::new(app),
-            stand_in,
-        }
-    }
-
-    /// Replaces the functions by some with another configuration.
-    pub(crate) async fn replace(&self, app: App) {
-        *self.app.write().await = app;
+    pub(crate) fn addresses(&self) -> Vec<&str> {
+        let applications = self.applications.iter();
+        applications
+            .flat_map(|application| application.addresses.all())
+            .collect()
     }
 
     async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
-        match &self.stand_in {
-            Some(stand_in) if parts.uri.path().starts_with(STAND_IN_PATH) => stand_in
-                .respond(Request::from_parts(parts, body))
-                .map(Full::from),
-            _ => to_http(self.app.read().await.send(to_event(&parts, &body)).await),
+        let host = parts.headers[HOST].to_str().unwrap();
+        let target = format!("{host}{}", parts.uri.path());
+        let mut applications = self.applications.iter();
+        let application = applications
+            .find(|application| application.addresses.contain(&target))
+            .expect("a host that the resolver rules name");
+        if application.addresses.is_clerk(&target) {
+            let request = Request::from_parts(parts, body);
+            return application.stand_in.respond(request).map(Full::from);
         }
+        let functions = application.functions.read().await;
+        to_http(functions.send(to_event(&parts, &body)).await)
     }
 }
 

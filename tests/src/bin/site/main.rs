@@ -12,8 +12,10 @@
     reason = "a failure of the harness fails the test that started it"
 )]
 
+mod application;
 mod gateway;
 mod network;
+mod options;
 mod shape;
 mod site;
 mod watch;
@@ -22,24 +24,12 @@ use clap::Parser;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
-use shape::Shape;
+use options::Options;
 use site::Site;
-
-/// The whole site on loopback, for the browser tests.
-#[derive(Parser)]
-struct Options {
-    /// Where Clerk is.
-    #[arg(long)]
-    shape: Shape,
-    /// Life of a session token, in seconds.
-    #[arg(long, default_value_t = 60)]
-    token_ttl: u64,
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let options = Options::parse();
-    let mut site = Site::start(options.shape, options.token_ttl).await;
+    let mut site = Site::start(&Options::parse()).await;
     println!("{}", site.description());
     let mut lines = BufReader::new(stdin()).lines();
     while let Some(line) = lines.next_line().await.unwrap() {

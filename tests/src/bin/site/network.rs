@@ -31,12 +31,11 @@ pub(crate) fn localhost_rules() -> String {
     format!("EXCLUDE localhost, {NO_OTHER_HOSTS}")
 }
 
-/// The same for https addresses and their ports of 127.0.0.1.
-pub(crate) fn rules(addresses: &[(&str, u16)]) -> String {
-    let rules = addresses.iter().map(|(address, port)| {
-        let host = host(address);
-        format!("MAP {host} 127.0.0.1:{port}, ")
-    });
+/// The same for https addresses that are all on one port of 127.0.0.1.
+pub(crate) fn rules(addresses: &[&str], port: u16) -> String {
+    let rules = addresses
+        .iter()
+        .map(|address| format!("MAP {} 127.0.0.1:{port}, ", host(address)));
     rules.chain([NO_OTHER_HOSTS.to_owned()]).collect()
 }
 

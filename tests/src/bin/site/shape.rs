@@ -31,6 +31,29 @@ pub(crate) struct Addresses {
     pub(crate) proxy_url: String,
 }
 
+impl Addresses {
+    pub(crate) fn all(&self) -> [&str; 3] {
+        [&self.app, &self.frontend_api, &self.accounts]
+    }
+
+    /// Whether Clerk is at this host and path.
+    pub(crate) fn is_clerk(&self, target: &str) -> bool {
+        [&self.frontend_api, &self.accounts]
+            .iter()
+            .any(|address| is_below(address, target))
+    }
+
+    /// Whether the application or Clerk is at this host and path.
+    pub(crate) fn contain(&self, target: &str) -> bool {
+        self.all().iter().any(|address| is_below(address, target))
+    }
+}
+
+fn is_below(address: &str, target: &str) -> bool {
+    let (_scheme, base) = address.split_once("://").expect("a URL");
+    target.starts_with(base)
+}
+
 impl Shape {
     /// The addresses; `port` is the application's, where that is visible.
     pub(crate) fn addresses(self, port: u16) -> Addresses {

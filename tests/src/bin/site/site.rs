@@ -2,107 +2,68 @@
 
 use std::sync::Arc;
 
-use clerk_stand_in::{Config, StandIn, server};
 use dev::postgres::Server;
-use dev::tools;
-use serde_json::{Value, json};
+use serde_json::Value;
+use tests::Instance;
 use tests::postgres::Database;
-use tests::{App, Function, Instance};
 
+use crate::application::Application;
 use crate::gateway::{self, Gateway};
 use crate::network::{acceptor, listen, localhost_rules, rules};
-use crate::shape::{Addresses, Shape};
+use crate::options::Options;
+use crate::shape::Shape;
 use crate::watch::{self, Watch};
 
 /// The site. It ends when this is dropped.
 pub(crate) struct Site {
     postgres: Server,
-    stand_in: Arc<StandIn>,
-    addresses: Addresses,
+    gateway: Arc<Gateway>,
     resolver_rules: String,
-    router: Router,
-}
-
-/// What routes requests to the functions.
-enum Router {
-    Gateway(Arc<Gateway>),
-    #[expect(dead_code, reason = "it ends when it is dropped")]
-    Watch(Watch),
+    /// Serves in place of the gateway.
+    watch: Option<Watch>,
 }
 
 impl Site {
-    pub(crate) async fn start(shape: Shape, token_ttl_secs: u64) -> Self {
+    pub(crate) async fn start(options: &Options) -> Self {
         let postgres = Server::start_temporary(None).await.unwrap();
         Database::of(&postgres).migrate().await;
         let (listener, port) = listen().await;
-        let addresses = shape.addresses(port);
-        let config = Config {
-            dir: postgres.folder().join("clerk"),
-            publishable_key: addresses.publishable_key.clone(),
-            frontend_api: addresses.frontend_api.clone(),
-            accounts: addresses.accounts.clone(),
-            app_origin: addresses.app.clone(),
-            node_modules: tools::fetch_packages(tools::DEV_PACKAGES, None)
-                .await
-                .unwrap(),
-            token_ttl_secs,
-        };
-        let stand_in = Arc::new(StandIn::open(config.clone()).unwrap());
-        let app = app(&postgres, &addresses, &stand_in.jwt_key());
+        let dir = postgres.folder().join("clerk");
+        let addresses = options.shape.addresses(port);
+        let applications = vec![Application::new(addresses, &postgres, dir, options).await];
+        let gateway = Arc::new(Gateway { applications });
 
-        let (router, resolver_rules) = match shape {
-            Shape::Watch => {
-                drop(listener);
-                let watch = watch::start(&app, &config, port, postgres.folder()).await;
-                (Router::Watch(watch), localhost_rules())
-            }
-            Shape::Proxy => {
-                let gateway = Gateway::new(start_functions(app).await, Some(Arc::clone(&stand_in)));
-                let gateway = Arc::new(gateway);
-                tokio::spawn(gateway::serve(Arc::clone(&gateway), listener, None));
-                (Router::Gateway(gateway), localhost_rules())
-            }
+        let addresses = gateway.addresses();
+        let (tls, resolver_rules) = match options.shape {
+            Shape::Proxy | Shape::Watch => (None, localhost_rules()),
             Shape::Development | Shape::Production => {
-                let gateway = Arc::new(Gateway::new(start_functions(app).await, None));
-                let Addresses {
-                    app,
-                    frontend_api,
-                    accounts,
-                    ..
-                } = &addresses;
-                let tls = acceptor(&[app, frontend_api, accounts]);
-                let (clerks, clerks_port) = listen().await;
-                let served = server::serve(Arc::clone(&stand_in), clerks, Some(tls.clone()));
-                tokio::spawn(served);
-                tokio::spawn(gateway::serve(Arc::clone(&gateway), listener, Some(tls)));
-                let hosts = [
-                    (app, port),
-                    (frontend_api, clerks_port),
-                    (accounts, clerks_port),
-                ];
-                (
-                    Router::Gateway(gateway),
-                    rules(&hosts.map(|(address, port)| (address.as_str(), port))),
-                )
+                (Some(acceptor(&addresses)), rules(&addresses, port))
             }
         };
+        let mut watch = None;
+        if options.shape == Shape::Watch {
+            drop(listener);
+            let functions = gateway.applications[0].functions.read().await;
+            watch = Some(watch::start(&functions, port, postgres.folder()).await);
+        } else {
+            for application in &gateway.applications {
+                application.deploy(&application.stand_in.jwt_key()).await;
+            }
+            tokio::spawn(gateway::serve(Arc::clone(&gateway), listener, tls));
+        }
         Self {
             postgres,
-            stand_in,
-            addresses,
+            gateway,
             resolver_rules,
-            router,
+            watch,
         }
     }
 
     /// The addresses, and how Chromium finds them.
     pub(crate) fn description(&self) -> Value {
-        json!({
-            "origin": self.addresses.app,
-            "frontendApi": self.addresses.frontend_api,
-            "accounts": self.addresses.accounts,
-            "resolverRules": self.resolver_rules,
-        })
+        let mut description = self.application().description();
+        description["resolverRules"] = self.resolver_rules.as_str().into();
+        description
     }
 
     /// Executes a command of a test.
@@ -118,7 +79,7 @@ impl Site {
                 self.deploy(&Instance::impostor().stand_in().jwt_key())
                     .await
             }
-            "key right" => self.deploy(&self.stand_in.jwt_key()).await,
+            "key right" => self.deploy(&self.application().stand_in.jwt_key()).await,
             _ => panic!("no such command: {command}"),
         }
     }
@@ -129,32 +90,16 @@ impl Site {
         client.batch_execute(&rename).await.unwrap();
     }
 
-    /// Replaces the functions by some with this `CLERK_JWT_KEY`.
     async fn deploy(&self, jwt_key: &str) {
-        let app = app(&self.postgres, &self.addresses, jwt_key);
-        match &self.router {
-            Router::Gateway(gateway) => gateway.replace(start_functions(app).await).await,
-            Router::Watch(_) => panic!("cargo lambda watch keeps its environment"),
-        }
+        assert!(
+            self.watch.is_none(),
+            "cargo lambda watch keeps its environment"
+        );
+        self.application().deploy(jwt_key).await;
     }
-}
 
-fn app(postgres: &Server, addresses: &Addresses, jwt_key: &str) -> App {
-    App::deployed_on(&Database::of(postgres))
-        .with("CLERK_PUBLISHABLE_KEY", &addresses.publishable_key)
-        .with("CLERK_JWT_KEY", jwt_key)
-        .with("CLERK_PROXY_URL", &addresses.proxy_url)
-        .with(
-            "CLERK_SIGN_IN_URL",
-            &format!("{}/sign-in", addresses.accounts),
-        )
-        .with("PUBLIC_ORIGIN", &addresses.app)
-}
-
-/// Starts the functions, so that no browser waits for their build.
-async fn start_functions(app: App) -> App {
-    for function in Function::all() {
-        app.environment(function).await;
+    /// The application that commands are for.
+    fn application(&self) -> &Application {
+        &self.gateway.applications[0]
     }
-    app
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use clerk_stand_in::Config;
 use dev::functions::{build_command, watch_command};
 use dev::guard::RunId;
 use dev::tools;
@@ -14,7 +13,7 @@ use tests::App;
 pub(crate) struct Watch(Child);
 
 /// Starts it on a port. It starts a function at its first request.
-pub(crate) async fn start(app: &App, stand_in: &Config, port: u16, folder: &Path) -> Watch {
+pub(crate) async fn start(app: &App, port: u16, folder: &Path) -> Watch {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut build = build_command(&root, true).unwrap();
     let built = build.arg("--quiet").status().unwrap();
@@ -23,8 +22,6 @@ pub(crate) async fn start(app: &App, stand_in: &Config, port: u16, folder: &Path
     let mut watch = watch_command(&cargo_lambda, &root, port);
     watch
         .envs(app.variables())
-        .env("CLERK_STAND_IN_DIR", &stand_in.dir)
-        .env("CLERK_STAND_IN_NODE_MODULES", &stand_in.node_modules)
         // Standard output is for the test that started this program.
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -1,0 +1,16 @@
+//! The command line of the site.
+
+use clap::Parser;
+
+use crate::shape::Shape;
+
+/// The whole site on loopback, for the browser tests.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Where Clerk is.
+    #[arg(long)]
+    pub(crate) shape: Shape,
+    /// Life of a session token, in seconds.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) token_ttl: u64,
+}
