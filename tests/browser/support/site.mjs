@@ -10,9 +10,12 @@ import { within } from "./within.mjs";
 const target = process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, "../../../target");
 const program = join(target, "debug/site");
 
-/** Starts a site: its `shape`, see src/bin/site/shape.rs, and `tokenTtl` in seconds. */
-export async function startSite({ shape = "proxy", tokenTtl = 60 } = {}) {
-  const child = spawn(program, ["--shape", shape, "--token-ttl", String(tokenTtl)], {
+/**
+ * Starts a site: its `shape`, see src/bin/site/shape.rs, `tokenTtl` in seconds, and more `options`,
+ * such as `["--cookies=none"]`, see src/bin/site/options.rs.
+ */
+export async function startSite({ shape = "proxy", tokenTtl = 60, options = [] } = {}) {
+  const child = spawn(program, ["--shape", shape, "--token-ttl", String(tokenTtl), ...options], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = once(child, "exit");

@@ -21,10 +21,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_native_tls::TlsAcceptor;
 
 use crate::application::Application;
+use crate::cookies::Cookies;
 
 /// Applications and their Clerk instances, told apart by host and path.
 pub(crate) struct Gateway {
     pub(crate) applications: Vec<Application>,
+    pub(crate) cookies: Cookies,
 }
 
 /// Serves connections without end.
@@ -65,7 +67,8 @@ impl Gateway {
     }
 
     async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        self.cookies.filter(&mut parts.headers);
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         let host = parts.headers[HOST].to_str().unwrap();
         let target = format!("{host}{}", parts.uri.path());
@@ -73,12 +76,15 @@ impl Gateway {
         let application = applications
             .find(|application| application.addresses.contain(&target))
             .expect("a host that the resolver rules name");
-        if application.addresses.is_clerk(&target) {
+        let mut response = if application.addresses.is_clerk(&target) {
             let request = Request::from_parts(parts, body);
-            return application.stand_in.respond(request).map(Full::from);
-        }
-        let functions = application.functions.read().await;
-        to_http(functions.send(to_event(&parts, &body)).await)
+            application.stand_in.respond(request).map(Full::from)
+        } else {
+            let functions = application.functions.read().await;
+            to_http(functions.send(to_event(&parts, &body)).await)
+        };
+        self.cookies.filter(response.headers_mut());
+        response
     }
 }
 

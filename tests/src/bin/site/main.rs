@@ -13,6 +13,7 @@
 )]
 
 mod application;
+mod cookies;
 mod gateway;
 mod network;
 mod options;

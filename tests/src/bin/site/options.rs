@@ -2,6 +2,7 @@
 
 use clap::Parser;
 
+use crate::cookies::Cookies;
 use crate::shape::Shape;
 
 /// The whole site on loopback, for the browser tests.
@@ -13,4 +14,7 @@ pub(crate) struct Options {
     /// Life of a session token, in seconds.
     #[arg(long, default_value_t = 60)]
     pub(crate) token_ttl: u64,
+    /// Which cookies the gateway passes on.
+    #[arg(long, default_value = "all")]
+    pub(crate) cookies: Cookies,
 }

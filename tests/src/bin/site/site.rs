@@ -31,7 +31,10 @@ impl Site {
         let dir = postgres.folder().join("clerk");
         let addresses = options.shape.addresses(port);
         let applications = vec![Application::new(addresses, &postgres, dir, options).await];
-        let gateway = Arc::new(Gateway { applications });
+        let gateway = Arc::new(Gateway {
+            applications,
+            cookies: options.cookies,
+        });
 
         let addresses = gateway.addresses();
         let (tls, resolver_rules) = match options.shape {
