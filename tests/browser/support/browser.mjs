@@ -37,7 +37,10 @@ export async function launch(site) {
 export async function openProfile(browser, site, options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options });
   context.setDefaultTimeout(ACTION_TIMEOUT);
-  const hosts = [site.origin, site.frontendApi, site.accounts].map((url) => new URL(url).host);
+  const hosts = [site, site.sibling]
+    .filter(Boolean)
+    .flatMap(({ origin, frontendApi, accounts }) => [origin, frontendApi, accounts])
+    .map((url) => new URL(url).host);
   const problems = [];
   const requests = [];
   context.on("weberror", (error) => problems.push(`exception: ${error.error().message}`));

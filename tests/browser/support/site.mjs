@@ -26,9 +26,13 @@ export async function startSite({ shape = "proxy", tokenTtl = 60, options = [] }
     return JSON.parse(value);
   };
 
-  const description = await answer(600);
+  const { applications, resolverRules } = await answer(600);
+  const [application, sibling] = applications;
   return {
-    ...description,
+    ...application,
+    /** The second application, with the option `--sibling`. */
+    sibling,
+    resolverRules,
     shape,
     /** Has the site do something, see src/bin/site/site.rs. */
     async order(command) {

@@ -17,4 +17,7 @@ pub(crate) struct Options {
     /// Which cookies the gateway passes on.
     #[arg(long, default_value = "all")]
     pub(crate) cookies: Cookies,
+    /// Start a second application, for the shape production.
+    #[arg(long)]
+    pub(crate) sibling: bool,
 }

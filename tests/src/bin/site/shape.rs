@@ -32,6 +32,23 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
+    /// A second application, which gets the cookies that [`Shape::Production`]
+    /// sets for its whole domain.
+    pub(crate) fn sibling() -> Self {
+        Self::production("shop.example.test", "shop.example.test")
+    }
+
+    /// A production instance on subdomains of `domain`.
+    fn production(app: &str, domain: &str) -> Self {
+        Self {
+            app: format!("https://{app}"),
+            frontend_api: format!("https://clerk.{domain}"),
+            accounts: format!("https://accounts.{domain}"),
+            proxy_url: String::new(),
+            publishable_key: publishable_key(&format!("clerk.{domain}"), true),
+        }
+    }
+
     pub(crate) fn all(&self) -> [&str; 3] {
         [&self.app, &self.frontend_api, &self.accounts]
     }
@@ -77,13 +94,42 @@ impl Shape {
                 proxy_url: String::new(),
                 publishable_key: development,
             },
-            Self::Production => Addresses {
-                app: "https://app.example.test".to_owned(),
-                frontend_api: "https://clerk.example.test".to_owned(),
-                accounts: "https://accounts.example.test".to_owned(),
-                proxy_url: String::new(),
-                publishable_key: publishable_key("clerk.example.test", true),
-            },
+            Self::Production => Addresses::production("app.example.test", "example.test"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_belongs_to_one_of_two_applications_under_one_domain() {
+        let first = Shape::Production.addresses(1);
+        let second = Addresses::sibling();
+        assert_ne!(first.publishable_key, second.publishable_key);
+        for (target, is_second, is_clerk) in [
+            ("app.example.test/", false, false),
+            ("clerk.example.test/v1/client", false, true),
+            ("accounts.example.test/sign-in", false, true),
+            ("shop.example.test/", true, false),
+            ("clerk.shop.example.test/v1/client", true, true),
+            ("accounts.shop.example.test/sign-in", true, true),
+        ] {
+            let [its, other] = if is_second {
+                [&second, &first]
+            } else {
+                [&first, &second]
+            };
+            assert!(its.contain(target) && !other.contain(target), "{target}");
+            assert_eq!(its.is_clerk(target), is_clerk, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_below_the_application() {
+        let addresses = Shape::Proxy.addresses(9000);
+        assert!(addresses.is_clerk("localhost:9000/__clerk/v1/client"));
+        assert!(!addresses.is_clerk("localhost:9000/"));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dev::postgres::Server;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::Instance;
 use tests::postgres::Database;
 
@@ -11,7 +11,7 @@ use crate::application::Application;
 use crate::gateway::{self, Gateway};
 use crate::network::{acceptor, listen, localhost_rules, rules};
 use crate::options::Options;
-use crate::shape::Shape;
+use crate::shape::{Addresses, Shape};
 use crate::watch::{self, Watch};
 
 /// The site. It ends when this is dropped.
@@ -28,9 +28,13 @@ impl Site {
         let postgres = Server::start_temporary(None).await.unwrap();
         Database::of(&postgres).migrate().await;
         let (listener, port) = listen().await;
-        let dir = postgres.folder().join("clerk");
-        let addresses = options.shape.addresses(port);
-        let applications = vec![Application::new(addresses, &postgres, dir, options).await];
+        let mut applications = Vec::new();
+        let sibling = options.sibling.then(Addresses::sibling);
+        for addresses in [options.shape.addresses(port)].into_iter().chain(sibling) {
+            let dir = format!("clerk-{}", applications.len());
+            let dir = postgres.folder().join(dir);
+            applications.push(Application::new(addresses, &postgres, dir, options).await);
+        }
         let gateway = Arc::new(Gateway {
             applications,
             cookies: options.cookies,
@@ -64,9 +68,9 @@ impl Site {
 
     /// The addresses, and how Chromium finds them.
     pub(crate) fn description(&self) -> Value {
-        let mut description = self.application().description();
-        description["resolverRules"] = self.resolver_rules.as_str().into();
-        description
+        let applications = self.gateway.applications.iter();
+        let described: Vec<_> = applications.map(Application::description).collect();
+        json!({ "applications": described, "resolverRules": self.resolver_rules })
     }
 
     /// Executes a command of a test.
