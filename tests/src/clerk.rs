@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clerk_stand_in::keys::publishable_key;
-use clerk_stand_in::{Config, StandIn};
+use clerk_stand_in::{Config, StandIn, Switches};
 use serde_json::{Value, json};
 
 use crate::environment::Variables;
@@ -34,9 +34,8 @@ pub struct User {
 impl Instance {
     /// A production instance with an application on https.
     pub fn production() -> &'static Self {
-        static PRODUCTION_INSTANCE: LazyLock<Instance> = LazyLock::new(|| {
-            Instance::new("clerk.example.com", true, "https://quotes.example.com")
-        });
+        static PRODUCTION_INSTANCE: LazyLock<Instance> =
+            LazyLock::new(|| Instance::production_with(Switches::default()));
         &PRODUCTION_INSTANCE
     }
 
@@ -47,6 +46,7 @@ impl Instance {
                 "happy-hippo-1.clerk.accounts.dev",
                 false,
                 "http://localhost:9000",
+                Switches::default(),
             )
         });
         &DEVELOPMENT_INSTANCE
@@ -55,13 +55,18 @@ impl Instance {
     /// Another instance with the same names as [`Instance::production`]: only
     /// its key is different.
     pub fn impostor() -> &'static Self {
-        static IMPOSTOR_INSTANCE: LazyLock<Instance> = LazyLock::new(|| {
-            Instance::new("clerk.example.com", true, "https://quotes.example.com")
-        });
+        static IMPOSTOR_INSTANCE: LazyLock<Instance> =
+            LazyLock::new(|| Instance::production_with(Switches::default()));
         &IMPOSTOR_INSTANCE
     }
 
-    fn new(host: &'static str, production: bool, origin: &'static str) -> Self {
+    /// As [`Instance::impostor`], with these switches of the stand-in.
+    pub fn production_with(switches: Switches) -> Self {
+        let origin = "https://quotes.example.com";
+        Self::new("clerk.example.com", true, origin, switches)
+    }
+
+    fn new(host: &'static str, production: bool, origin: &'static str, switches: Switches) -> Self {
         let publishable_key = publishable_key(host, production);
         // Kept only until the key is read: nobody signs in through this stand-in.
         let folder = tempfile::tempdir().unwrap();
@@ -76,7 +81,7 @@ impl Instance {
         })
         .unwrap();
         Self {
-            stand_in: Arc::new(stand_in),
+            stand_in: Arc::new(stand_in.with(switches)),
             publishable_key,
             origin,
             host,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clerk_stand_in::{Config, StandIn};
+use clerk_stand_in::{Config, StandIn, server};
 use dev::postgres::Server;
 use dev::tools;
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use tests::postgres::Database;
 use tests::{App, Function};
 use tokio::sync::RwLock;
 
+use crate::network::listen;
 use crate::options::Options;
 use crate::shape::Addresses;
 
@@ -44,7 +45,7 @@ impl Application {
         let database = Database::of(postgres);
         // The last two are for the stand-in, which is a function too under
         // cargo lambda watch.
-        let functions = App::deployed_on(&database)
+        let mut functions = App::deployed_on(&database)
             .with("CLERK_PUBLISHABLE_KEY", &addresses.publishable_key)
             .with("CLERK_PROXY_URL", &addresses.proxy_url)
             .with(
@@ -57,10 +58,20 @@ impl Application {
                 "CLERK_STAND_IN_NODE_MODULES",
                 &config.node_modules.to_string_lossy(),
             );
-        let stand_in = StandIn::open(config).unwrap();
+        let stand_in = StandIn::open(config).unwrap().with(options.switches());
+        let stand_in = Arc::new(stand_in);
+        functions = functions.with("CLERK_JWT_KEY", &stand_in.jwt_key());
+        if options.proxy_issuer {
+            functions = functions.with("CLERK_ISSUER", &addresses.frontend_api);
+        }
+        if options.secret_key {
+            functions = functions
+                .with("CLERK_SECRET_KEY", stand_in.secret_key())
+                .with("CLERK_API_URL", &backend_api(&stand_in, &addresses).await);
+        }
         Self {
-            functions: RwLock::new(functions.with("CLERK_JWT_KEY", &stand_in.jwt_key())),
-            stand_in: Arc::new(stand_in),
+            functions: RwLock::new(functions),
+            stand_in,
             database,
             addresses,
         }
@@ -88,4 +99,15 @@ impl Application {
         }
         *self.functions.write().await = functions;
     }
+}
+
+/// An address at which the functions reach the Backend API: the hosts that
+/// Chromium is told of do not exist for them.
+async fn backend_api(stand_in: &Arc<StandIn>, addresses: &Addresses) -> String {
+    if !addresses.proxy_url.is_empty() {
+        return addresses.proxy_url.clone();
+    }
+    let (listener, port) = listen().await;
+    tokio::spawn(server::serve(Arc::clone(stand_in), listener, None));
+    format!("http://127.0.0.1:{port}")
 }
