@@ -190,7 +190,9 @@ impl PageConfig {
     /// The variable that is malformed, or a sign-in page that is this page: it
     /// would redirect to itself without end.
     pub fn parse(lookup: Lookup<'_>, config: &Config) -> Result<Self, ConfigError> {
-        let configured = SIGN_IN_URL.parse(lookup, secure_url)?;
+        let configured = SIGN_IN_URL.parse(lookup, |text| {
+            parse_secure_url(text).map(|_| text.to_owned())
+        })?;
         let sign_in_url = configured.unwrap_or_else(|| {
             let portal = config.clerk.publishable_key.accounts_origin();
             format!("{portal}/sign-in")
@@ -272,10 +274,6 @@ fn party_of(text: &str) -> Option<String> {
         _ => !scheme.is_empty() && !host.is_empty() && is_host(scheme) && is_host(host),
     };
     valid.then(|| text.to_owned())
-}
-
-fn secure_url(text: &str) -> Option<String> {
-    parse_secure_url(text).map(|_| text.to_owned())
 }
 
 fn base_url(text: &str) -> Option<String> {

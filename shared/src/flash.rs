@@ -83,10 +83,7 @@ fn cookie(request: &Request, value: &str, max_age: u32) -> String {
 }
 
 fn shorten(text: &str) -> &str {
-    let end = (0..=MAX_TEXT_BYTES.min(text.len()))
-        .rev()
-        .find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or(0)]
+    &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
 }
 
 #[cfg(test)]

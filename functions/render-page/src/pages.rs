@@ -107,17 +107,15 @@ pub(crate) fn quote(
     let html = page
         .render()
         .map_err(|error| Error::Internal(error.into()))?;
-    let clerk = instance.content_security_policy(origin, sign_in_url, &nonce);
+    let clerk = instance.csp_directives(origin, sign_in_url, &nonce);
     let policy = format!("default-src 'none'; {clerk}; base-uri 'none'; frame-ancestors 'none'");
     Ok(response::html(StatusCode::OK, html, &policy))
 }
 
 /// The account page beside the sign-in page, for users without clerk-js.
 fn account_url(sign_in_url: &str) -> String {
-    match sign_in_url.strip_suffix("/sign-in") {
-        Some(portal) => format!("{portal}/user"),
-        None => sign_in_url.to_owned(),
-    }
+    let portal = sign_in_url.strip_suffix("/sign-in");
+    portal.map_or_else(|| sign_in_url.to_owned(), |portal| format!("{portal}/user"))
 }
 
 /// Development: the handshake that came back is another instance's.

@@ -13,13 +13,8 @@ impl Instance {
     ///
     /// <https://clerk.com/docs/security/clerk-csp>
     #[must_use]
-    pub fn content_security_policy(
-        &self,
-        public_origin: &str,
-        sign_in_url: &str,
-        nonce: &str,
-    ) -> String {
-        let api = self.frontend_api(public_origin);
+    pub fn csp_directives(&self, origin: &str, sign_in_url: &str, nonce: &str) -> String {
+        let api = self.frontend_api(origin);
         let api = origin_of(&api);
         let accounts = self.publishable_key.accounts_origin();
         let sign_in = origin_of(sign_in_url);
@@ -55,7 +50,7 @@ mod tests {
 
     #[test]
     fn forms_may_lead_to_every_place_where_a_user_signs_in() {
-        let policy = instance(PRODUCTION).content_security_policy(
+        let policy = instance(PRODUCTION).csp_directives(
             "https://www.example.com",
             "https://login.example.com/sign-in",
             "n",

@@ -39,11 +39,7 @@ impl DatabaseError {
     pub(super) fn of_lookup(error: io::Error) -> Self {
         let text = format!("looking up the host: {error}");
         // getaddrinfo(3) in glibc, musl and macOS; Rust passes on only the text.
-        let unknown = [
-            "Name or service not known",
-            "Name does not resolve",
-            "nodename nor servname",
-        ];
+        let unknown = ["not known", "does not resolve", "nodename nor servname"];
         if unknown.iter().any(|words| text.contains(words)) {
             Self::Refused(text)
         } else {

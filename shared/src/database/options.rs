@@ -63,6 +63,7 @@ impl ConnectOptions {
             [Host::Tcp(host)] => host.clone(),
             _ => return Err("does not name exactly one host".to_owned()),
         };
+        let is_host_byte = |b: u8| b.is_ascii_alphanumeric() || b".-_:".contains(&b);
         if host.is_empty() || !host.bytes().all(is_host_byte) {
             return Err("names a host that cannot be one".to_owned());
         }
@@ -189,10 +190,6 @@ fn check_ssl_mode(mode: &str) -> Result<(), String> {
 
 fn decode(value: &str) -> String {
     percent_decode_str(value).decode_utf8_lossy().into_owned()
-}
-
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b".-_:".contains(&byte)
 }
 
 #[cfg(test)]
