@@ -23,7 +23,7 @@ use issuer::Issuer;
 const ORIGIN: &str = "https://www.example.com";
 
 /// Longest wait for a response.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+const EXAMPLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a page load says of itself.
 const PAGE_LOAD: &str = "Sec-Fetch-Dest: document\r\n";
@@ -60,7 +60,7 @@ async fn get(address: &str, path: &str, headers: &str) -> String {
         stream.read_to_string(&mut response).await.unwrap();
         response
     };
-    timeout(RESPONSE_TIMEOUT, exchange).await.unwrap()
+    timeout(EXAMPLE_TIMEOUT, exchange).await.unwrap()
 }
 
 fn cookie(issuer: &Issuer) -> String {

@@ -24,7 +24,9 @@ use issuer::Issuer;
 
 const ORIGIN: &str = "https://www.example.com";
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
+fn hours(count: u64) -> Duration {
+    Duration::from_secs(count * 60 * 60)
+}
 
 /// In seconds.
 const DAY: u64 = 24 * 60 * 60;
@@ -308,7 +310,7 @@ fn a_key_that_was_withdrawn_during_a_freeze_is_not_believed_after_it() {
         scene
             .api
             .answer(Answer::keys(&[Issuer::new().jwk("ins_2")]));
-        later(2 * HOUR);
+        later(hours(2));
         let state = scene.decide("ins_1").await.unwrap();
         assert_eq!(state, signed_out(Reason::JwkKidMismatch));
         assert_eq!(scene.api.count(), 2);
@@ -326,14 +328,14 @@ fn a_clock_that_was_set_back_causes_one_fetch() {
         set_back(Duration::from_secs(2));
         assert!(scene.is_signed_in().await);
         assert_eq!(scene.api.count(), 1, "set right by a little");
-        set_back(HOUR);
+        set_back(hours(1));
         for _ in 0..20 {
             let state = scene.decide("ins_1").await.unwrap();
             assert_eq!(state, signed_out(Reason::JwkKidMismatch));
         }
         assert_eq!(scene.api.count(), 2);
         scene.api.answer(Answer::status("500 Broken", ""));
-        set_back(HOUR);
+        set_back(hours(1));
         for _ in 0..20 {
             let state = decide(&scene.clerk, &token(&rotated, "ins_2")).await;
             assert!(state.is_err(), "the age of the known keys is not known");
@@ -483,9 +485,9 @@ fn known_keys_are_believed_for_a_day_without_an_answer() {
         let scene = Scene::new(&authority);
         assert!(scene.is_signed_in().await);
         scene.api.answer(Answer::status("500 Broken", ""));
-        later(23 * HOUR);
+        later(hours(23));
         assert!(scene.is_signed_in().await);
-        later(HOUR);
+        later(hours(1));
         assert!(scene.is_unavailable().await);
         scene.api.answer(Answer::keys(&[scene.issuer.jwk("ins_1")]));
         later(Duration::from_secs(2));

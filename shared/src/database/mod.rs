@@ -259,8 +259,6 @@ fn millis(time: SystemTime) -> u64 {
 mod tests {
     use super::*;
 
-    const SECOND: Duration = Duration::from_secs(1);
-
     fn is_fresh_after(age: Duration, idle: Duration) -> bool {
         let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         is_fresh(now - age, now - idle, now)
@@ -268,12 +266,13 @@ mod tests {
 
     #[test]
     fn a_connection_is_replaced_when_it_is_old_or_was_long_idle() {
-        assert!(is_fresh_after(SECOND, SECOND));
+        let second = Duration::from_secs(1);
+        assert!(is_fresh_after(second, second));
         assert!(is_fresh_after(
-            CONNECTION_MAX_AGE - SECOND,
-            CONNECTION_MAX_IDLE_AGE - SECOND
+            CONNECTION_MAX_AGE - second,
+            CONNECTION_MAX_IDLE_AGE - second
         ));
-        assert!(!is_fresh_after(CONNECTION_MAX_AGE, SECOND));
+        assert!(!is_fresh_after(CONNECTION_MAX_AGE, second));
         assert!(!is_fresh_after(
             CONNECTION_MAX_IDLE_AGE,
             CONNECTION_MAX_IDLE_AGE
@@ -282,8 +281,9 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_is_not_believed() {
+        let second = Duration::from_secs(1);
         let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        assert!(!is_fresh(now + SECOND, now, now));
-        assert!(!is_fresh(now, now + SECOND, now));
+        assert!(!is_fresh(now + second, now, now));
+        assert!(!is_fresh(now, now + second, now));
     }
 }
