@@ -203,7 +203,8 @@ impl PageConfig {
             .filter(|origin| origin.contains(&sign_in_url))
         {
             let proxy = config.clerk.frontend_api(origin.as_str()) + "/";
-            if !sign_in_url.starts_with(&proxy) {
+            let normal = parse_secure_url(&sign_in_url);
+            if !normal.is_some_and(|url| url.as_str().starts_with(&proxy)) {
                 let problem = "is a page of this application, which redirects to it without end";
                 return Err(SIGN_IN_URL.error(problem));
             }
@@ -269,7 +270,7 @@ fn parties(text: &str) -> Option<Vec<String>> {
 fn party_of(text: &str) -> Option<String> {
     let (scheme, host) = text.split_once("://")?;
     let is_host = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
-    let valid = match scheme {
+    let valid = match &*scheme.to_ascii_lowercase() {
         "http" | "https" => Origin::parse(text).is_some(),
         _ => !scheme.is_empty() && !host.is_empty() && is_host(scheme) && is_host(host),
     };
@@ -396,6 +397,11 @@ mod tests {
             ),
             (
                 "CLERK_AUTHORIZED_PARTIES",
+                "HTTPS://a.example.com",
+                "CLERK_AUTHORIZED_PARTIES is malformed",
+            ),
+            (
+                "CLERK_AUTHORIZED_PARTIES",
                 "capacitor://",
                 "CLERK_AUTHORIZED_PARTIES is malformed",
             ),
@@ -501,6 +507,7 @@ mod tests {
             "https://quotes.example.com/",
             "https://quotes.example.com/sign-in",
             "https://quotes.example.com/__clerk-else/sign-in",
+            "https://quotes.example.com/__clerk/../sign-in",
         ] {
             let proxy = ("CLERK_PROXY_URL", "https://quotes.example.com/__clerk");
             for more in [

@@ -158,7 +158,6 @@ fn cookies() {
             let keys = KeySource::Fixed(KEYS.clone());
             let authenticator = Authenticator::new(instance.clone(), keys);
             let _ = authenticator.claimed_user(&view);
-            let _ = authenticator.expire_handshake(&view);
             let location = authenticator.sign_in_location("https://a.example/in", &view);
             assert!(location.starts_with("https://a.example/in?"), "{location}");
         }
@@ -220,7 +219,7 @@ fn body() {
 #[test]
 fn configuration() {
     // In no message of the program, and in no random text but by being put there.
-    const SECRET: &str = "hunter2secret";
+    const SECRET: &str = "huntertwosecret";
     check!().for_each(|input: &[u8]| {
         let [which, before, after] = texts(input);
         let names = [
@@ -236,9 +235,11 @@ fn configuration() {
         let random = names[which.len() % names.len()];
         let lookup = |name: &str| -> Option<OsString> {
             let value = match name {
-                "DATABASE_URL" if name == random => {
-                    format!("postgres://app:{before}{SECRET}{after}@localhost/quotes")
-                }
+                "DATABASE_URL" if name == random => match which.len() % 3 {
+                    0 => format!("postgres://app:{before}{SECRET}{after}@localhost/quotes"),
+                    1 => format!("postgres://app@h/quotes?password={before}{SECRET}{after}"),
+                    _ => format!("postgres://app:{before}{SECRET}{after}"),
+                },
                 name if name == random => format!("{before}{SECRET}{after}"),
                 "DATABASE_URL" => format!("postgres://app:{SECRET}@localhost/quotes"),
                 "CLERK_PUBLISHABLE_KEY" => "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k".to_owned(),
@@ -263,7 +264,7 @@ fn configuration() {
 #[test]
 fn key_set() {
     check!().for_each(|json: &[u8]| {
-        let keys = PublicKeys::from_jwks(json);
+        let _ = PublicKeys::from_jwks(json);
         let pem = String::from_utf8_lossy(json);
         let _ = PublicKeys::from_pem(&pem);
         let wrapped = [b"{\"keys\":[", json, b"]}"].concat();
@@ -273,6 +274,5 @@ fn key_set() {
         {
             assert!(!key.verifies("message", "c2ln"));
         }
-        assert!(keys.is_err() || !json.is_empty());
     });
 }

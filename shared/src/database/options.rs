@@ -116,7 +116,8 @@ fn connector(roots: &str, direct: bool) -> Result<native_tls::TlsConnector, Stri
 }
 
 fn read_roots(path: &str) -> Result<Vec<Certificate>, String> {
-    let unusable = || format!("needs the certificates in {path}, which is no readable PEM file");
+    let unusable =
+        || "needs PGSSLROOTCERT, or its own sslrootcert, to be a readable PEM file".to_owned();
     let pem = std::fs::read(path).map_err(|_| unusable())?;
     let certificates = Certificate::stack_from_pem(&pem).map_err(|_| unusable())?;
     if certificates.is_empty() {
@@ -148,6 +149,9 @@ impl Parameters {
             });
         };
         let (base, query) = url.split_at(host + query);
+        // Only where the password certainly ended before.
+        let ended = host > 0 && base[host..].contains('/');
+        let may_name = ended && !query.contains("%40") && !query.contains("password");
         let mut kept = Vec::new();
         let mut roots = None;
         let parameters = query[1..].split('&');
@@ -158,7 +162,7 @@ impl Parameters {
                 "sslrootcert" => roots = Some(decode(value)),
                 name if KEPT_PARAMETERS.contains(&name) => kept.push(parameter),
                 name if IGNORED_PARAMETERS.contains(&name) => {}
-                name => return Err(unsupported(name)),
+                name => return Err(unsupported(name, may_name && parameter.contains('='))),
             }
         }
         Ok(Self {
@@ -169,8 +173,8 @@ impl Parameters {
 }
 
 /// Names a parameter, unless it may be a part of a password.
-fn unsupported(name: &str) -> String {
-    if name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+fn unsupported(name: &str, may_name: bool) -> String {
+    if may_name && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
         format!("has the parameter `{name}`, which is not supported: remove it")
     } else {
         "has a parameter that is not supported; is there a ? or an & that should be %3F or %26?"
@@ -225,10 +229,15 @@ mod tests {
             ("postgres://o:@h/db", "password"),
             ("postgres://app:p@ss?hunter&two@h/db", "%40"),
             ("postgres://o:secret@h&x/db", "host"),
+            ("postgres://app:p@ss?hunter&two%40h/db", "%26"),
+            ("postgres://app:p@s/s?hunter=two%40h/db", "%26"),
+            ("postgres://app@h/db?password=hunter&two=x", "%26"),
+            ("postgres://app:hunter?two=x", "%26"),
+            ("postgres://app:hunter?two", "%26"),
             ("postgres://o:secret@h/db?sslmod=require", "`sslmod`"),
             (
                 "postgres://o:secret@h/db?sslrootcert=/nowhere.pem",
-                "/nowhere.pem",
+                "PGSSLROOTCERT",
             ),
             (
                 "postgres://o:secret@h/db?channel_binding=perhaps",
