@@ -33,9 +33,6 @@ pub enum PageAccess {
     Handshake,
     /// Redirect to the sign-in page, at this URL.
     SignIn(String),
-    /// Explain: a session is there that does not verify, or handshakes follow
-    /// each other without end. Another redirect would not help.
-    Explain(Reason),
     /// Explain: a handshake came back that is another instance's.
     UnreadableHandshake,
 }
@@ -82,31 +79,35 @@ impl Auth {
     /// What to do with a page load. `sign_in_url` is where signed-out users go.
     ///
     /// # Errors
-    /// The key set cannot be reached.
+    /// The key set cannot be reached, a session is there that does not verify, or
+    /// handshakes follow each other without end: another redirect would not help.
     pub async fn decide_page(
         &self,
         request: &Request,
         sign_in_url: &str,
     ) -> Result<PageDecision, Error> {
         let view = view(request);
-        let mut decision = self.authenticator.decide(&view).await?;
-        let expired = self.authenticator.expire_handshake(&view);
-        decision.set_cookie.extend(expired);
+        let decision = self.authenticator.decide(&view).await?;
         let headers = decision.response_headers();
-        let access = if decision.location().is_some() {
-            PageAccess::Handshake
-        } else {
-            match decision.state {
-                State::SignedIn(session) => PageAccess::SignedIn(session),
-                State::SignedOut {
-                    reason,
-                    loop_stopped,
-                } if reason.is_unverifiable() || loop_stopped => PageAccess::Explain(reason),
-                State::SignedOut { .. } | State::Handshake { .. } => {
-                    PageAccess::SignIn(self.authenticator.sign_in_location(sign_in_url, &view))
-                }
-                State::UnreadableHandshake => PageAccess::UnreadableHandshake,
+        let access = match decision.state {
+            _ if decision.return_url.is_some() => PageAccess::Handshake,
+            State::Handshake { .. } => PageAccess::Handshake,
+            State::SignedIn(session) => PageAccess::SignedIn(session),
+            State::SignedOut {
+                reason,
+                loop_stopped,
+            } if reason.is_unverifiable() || loop_stopped => {
+                tracing::warn!(
+                    reason = reason.as_str(),
+                    "a session does not verify: check that the keys, the origin and the clock are right"
+                );
+                let by_header = false;
+                return Err(Error::Unauthorized { reason, by_header });
             }
+            State::SignedOut { .. } => {
+                PageAccess::SignIn(self.authenticator.sign_in_location(sign_in_url, &view))
+            }
+            State::UnreadableHandshake => PageAccess::UnreadableHandshake,
         };
         Ok(PageDecision { access, headers })
     }
@@ -302,11 +303,14 @@ mod tests {
             "__session=forged; __client_uat=1",
             "__client_uat=1; __clerk_redirect_count=3",
         ] {
-            let explained = page(PRODUCTION, cookie).await;
-            assert!(
-                matches!(explained.access, PageAccess::Explain(_)),
-                "{cookie}"
+            let request = request(
+                "GET",
+                &[("sec-fetch-dest", "document"), ("cookie", cookie)],
+                "",
             );
+            let explained = auth(PRODUCTION).decide_page(&request, PORTAL).await;
+            let code = explained.err().map(|error| error.code());
+            assert_eq!(code, Some("not-signed-in"), "{cookie}");
         }
 
         let switched = page(DEVELOPMENT, "__clerk_handshake=bad").await;

@@ -110,7 +110,7 @@ pub fn add_error_headers(response: &mut Response, error: &Error) {
             "Bearer"
         };
         set(response, WWW_AUTHENTICATE, challenge);
-        response.headers_mut().extend(reason.headers("signed-out"));
+        response.headers_mut().extend(reason.signed_out_headers());
     }
     if let Error::MethodNotAllowed { allow } = error {
         set(response, ALLOW, allow);

@@ -25,16 +25,6 @@ async fn render_page(app: &App, request: &Request) -> Result<Response, Error> {
         PageAccess::SignedIn(session) => page(app, request, &session).await?,
         PageAccess::Handshake => empty(StatusCode::TEMPORARY_REDIRECT),
         PageAccess::SignIn(location) => redirect(StatusCode::TEMPORARY_REDIRECT, &location),
-        PageAccess::Explain(reason) => {
-            tracing::warn!(
-                reason = reason.as_str(),
-                "a session does not verify: check that the keys, the origin and the clock are right"
-            );
-            return Err(Error::Unauthorized {
-                reason,
-                by_header: false,
-            });
-        }
         PageAccess::UnreadableHandshake => pages::switched_keys(),
     };
     for (name, value) in &decision.headers {

@@ -86,15 +86,17 @@ impl Authenticator {
         now_ms: i64,
     ) -> Result<Decision, KeySetUnavailable> {
         let context = AuthContext::new(&self.instance, request, now_ms);
-        match &self.keys {
-            KeySource::Fixed(keys) => Ok(context.decide(keys)),
+        let mut decision = match &self.keys {
+            KeySource::Fixed(keys) => context.decide(keys),
             #[cfg(feature = "jwks")]
             KeySource::Jwks(cache) => {
                 let url = self.instance.frontend_api(request.origin) + "/.well-known/jwks.json";
                 let keys: Arc<_> = cache.fetch_for(&context.key_ids(), &url, now_ms).await?;
-                Ok(context.decide(&keys))
+                context.decide(&keys)
             }
-        }
+        };
+        decision.set_cookie.extend(self.expire_handshake(request));
+        Ok(decision)
     }
 
     /// The user that the session cookie names, without any proof: it may have
@@ -115,8 +117,7 @@ impl Authenticator {
     ///
     /// A handshake takes precedence over every other cookie: one that stays would
     /// sign a user in again right after signing out.
-    #[must_use]
-    pub fn expire_handshake(&self, request: &RequestView<'_>) -> Vec<String> {
+    fn expire_handshake(&self, request: &RequestView<'_>) -> Vec<String> {
         let key = &self.instance.publishable_key;
         if key.is_development() || request.cookies().get(HANDSHAKE).is_none() {
             return Vec::new();

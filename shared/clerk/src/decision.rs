@@ -17,7 +17,7 @@ use crate::token::{Session, Token};
 /// What a request is answered with, as far as authentication goes.
 #[derive(Clone, Debug)]
 pub struct Decision {
-    /// Who it is.
+    /// Whether the request is signed in.
     pub state: State,
     /// Development, after a handshake: the URL of the request without what the
     /// handshake added. The browser is redirected there, so that no token stays
@@ -30,11 +30,11 @@ pub struct Decision {
 /// Whether a request is signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// By this session, which was verified.
+    /// Signed in, by this session, which was verified.
     SignedIn(Session),
-    /// Nobody, or nobody that can be believed.
+    /// Not signed in, or by a session that does not verify.
     SignedOut {
-        /// Why.
+        /// Clerk's reason.
         reason: Reason,
         /// A handshake would have followed, had there not been too many in a row.
         loop_stopped: bool,
@@ -70,7 +70,7 @@ impl Decision {
         }
     }
 
-    /// The headers that a response to the request must have: the cookies to set,
+    /// The headers of a response to a page load: the cookies to set,
     /// Clerk's status and reason and, where the browser must be redirected (by a
     /// 307), `Location` and what keeps the redirect out of every cache.
     ///
@@ -84,7 +84,7 @@ impl Decision {
             State::SignedIn(_) | State::UnreadableHandshake => {}
         }
         let mut append = |name: HeaderName, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
+            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
                 headers.append(name, value);
             }
         };

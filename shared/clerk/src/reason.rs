@@ -88,8 +88,7 @@ impl Reason {
 
     /// The response headers that tell it: `x-clerk-auth-status`, which is
     /// `signed-out` or `handshake`, and `x-clerk-auth-reason`.
-    #[must_use]
-    pub fn headers(self, status: &'static str) -> [(HeaderName, HeaderValue); 2] {
+    pub(crate) fn headers(self, status: &'static str) -> [(HeaderName, HeaderValue); 2] {
         let header = |name, value| {
             let name = HeaderName::from_static(name);
             (name, HeaderValue::from_static(value))
@@ -98,6 +97,12 @@ impl Reason {
             header(AUTH_STATUS_HEADER, status),
             header(AUTH_REASON_HEADER, self.as_str()),
         ]
+    }
+
+    /// The headers of a response to a request that is not signed in.
+    #[must_use]
+    pub fn signed_out_headers(self) -> [(HeaderName, HeaderValue); 2] {
+        self.headers("signed-out")
     }
 
     /// Whether a session is there that does not verify.
