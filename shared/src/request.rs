@@ -63,9 +63,7 @@ impl Request {
         let readable = match (&origin, &uri, &body) {
             (None, _, _) => Err(Error::Unreadable("The event names no domain.")),
             (_, None, _) => Err(Error::Unreadable("The path cannot be read.")),
-            (_, _, None) => Err(Error::Unreadable(
-                "The body is not the base64 that it is said to be.",
-            )),
+            (_, _, None) => Err(Error::Unreadable("The body is not valid base64.")),
             (Some(_), Some(_), Some(_)) => Ok(()),
         };
 
@@ -73,10 +71,15 @@ impl Request {
         parts.method = event.request_context.http.method;
         parts.uri = uri.unwrap_or_default();
         parts.headers = event.headers;
-        if let Some(cookies) = event.cookies.filter(|cookies| !cookies.is_empty())
-            && let Ok(value) = HeaderValue::from_bytes(cookies.join("; ").as_bytes())
-        {
-            parts.headers.insert(COOKIE, value);
+        // A control character costs only its own cookie. cargo-lambda sends `[""]`
+        // beside the header where a cookie is not ASCII.
+        let listed = event.cookies.unwrap_or_default();
+        let listed = listed.iter().filter(|cookie| !cookie.is_empty());
+        let mut listed =
+            listed.filter_map(|cookie| HeaderValue::from_bytes(cookie.as_bytes()).ok());
+        if let Some(first) = listed.next() {
+            parts.headers.insert(COOKIE, first);
+            parts.headers.extend(listed.map(|cookie| (COOKIE, cookie)));
         }
         let request = Self {
             parts,
@@ -310,7 +313,12 @@ mod tests {
     fn cookies_come_as_a_list_or_as_headers() {
         let (request, _) = read(&json!({ "cookies": ["a=1", "b=2"] }));
         assert_eq!(request.cookie("b").as_deref(), Some("2"));
-        let (request, _) = read(&json!({ "headers": { "cookie": "a=1; b=2" } }));
+        let header = json!({ "cookie": "a=1; b=2" });
+        for cookies in [json!(null), json!([]), json!([""])] {
+            let (request, _) = read(&json!({ "headers": header, "cookies": cookies }));
+            assert_eq!(request.cookie("b").as_deref(), Some("2"), "{cookies}");
+        }
+        let (request, _) = read(&json!({ "cookies": ["a=\u{1}", "b=2"] }));
         assert_eq!(request.cookie("b").as_deref(), Some("2"));
         assert_eq!(request.cookie("c"), None);
     }
