@@ -127,7 +127,8 @@ def main():
     folders = sys.argv[1:] or sorted(
         path.parent.relative_to(ROOT)
         for path in ROOT.glob("**/Cargo.toml")
-        if not {"target", "peers", ".dev", "fuzz"} & set(path.parts) and "[package]" in path.read_text()
+        if not {"target", "peers", ".dev", "node_modules"} & set(path.relative_to(ROOT).parts)
+        and "[package]" in path.read_text()
     )
     passed = failed = 0
     for folder in folders:
@@ -143,7 +144,7 @@ def main():
                 print(f"    cycle: {' -> '.join(map(title, reversed(error.args[1])))}")
                 failed += 1
     print(f"{passed} passed, {failed} failed")
-    return failed != 0
+    return failed != 0 or passed == 0
 
 
 if __name__ == "__main__":
