@@ -23,9 +23,9 @@ list() {
 began=$(date +%s)
 waited=0
 while [ "$waited" -lt 15 ]; do
-    # Most processes have nothing to lose, and would only report each other's end.
+    # Most processes can be killed at once.
     at_once=$(list QUOTES_DEV_KILL "$1")
-    # Postgres has.
+    # Postgres must shut down in order.
     in_order=$(list QUOTES_DEV_INTERRUPT "$1")
     [ -n "$at_once$in_order" ] || break
     if [ "$waited" -lt 5 ]; then signal=INT; else signal=KILL; fi

@@ -25,8 +25,8 @@ const LOCK: i64 = i64::from_be_bytes(*b"quotemig");
 pub async fn apply(options: &ConnectOptions) -> Result<Vec<String>> {
     let (mut client, driver) = connect(options)
         .await
-        .context("the database does not answer")?;
-    // Held by the connection: it ends with it, however that ends.
+        .context("cannot connect to the database")?;
+    // The connection holds the lock, so that it is released when the connection ends.
     client
         .query_typed(
             "SELECT pg_advisory_lock($1)",
@@ -49,7 +49,7 @@ pub async fn apply(options: &ConnectOptions) -> Result<Vec<String>> {
 pub async fn missing(options: &ConnectOptions) -> Result<Vec<String>> {
     let (client, _driver) = connect(options)
         .await
-        .context("the database does not answer")?;
+        .context("cannot connect to the database")?;
     let applied = applied_versions(&client).await?;
     let runner = embedded::migrations::runner();
     let missing = runner.get_migrations().iter();

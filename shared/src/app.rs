@@ -17,9 +17,9 @@ use crate::{flash, log};
 
 /// What a handler works with, made once for each execution environment.
 pub struct App<C = ()> {
-    /// Who sent a request.
+    /// Authenticates requests.
     pub auth: Auth,
-    /// The quotes.
+    /// The database, connected to at the start.
     pub database: Database,
     /// What only this function is configured with.
     pub config: C,

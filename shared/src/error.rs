@@ -15,7 +15,7 @@ pub enum Error {
     /// The request cannot be read; the text says what is wrong.
     #[error("{0}")]
     Unreadable(&'static str),
-    /// Nobody is signed in, or nobody who can be believed.
+    /// Not signed in, or by a session that does not verify.
     Unauthorized {
         /// Clerk's reason.
         reason: Reason,
@@ -38,7 +38,7 @@ pub enum Error {
     /// The body is of a type that is not read here.
     #[error("Send {expected}.")]
     UnsupportedMediaType {
-        /// The type that is.
+        /// The media type that is read.
         expected: &'static str,
     },
     /// The message in a form is not UTF-8.
@@ -73,8 +73,6 @@ pub struct ErrorKind {
     pub retry_after_secs: Option<u32>,
 }
 
-const RETRY_AFTER_SECS: u32 = 2;
-
 /// The table; [`Error::kind`] finds the row of an error. One line for what the
 /// sender is told, one for what only pages show.
 #[rustfmt::skip]
@@ -98,7 +96,7 @@ static KINDS: [ErrorKind; 16] = [
         .on_page("The sign-in service cannot be reached", "This page tries again by itself.")
         .retry(),
     row("database-down", 503, "The database could not be reached. Try again in a moment.")
-        .on_page("The database is waking up", "It sleeps when nobody needs it. This page tries again by itself.")
+        .on_page("The database is waking up", "It is suspended while it is not used. This page tries again by itself.")
         .retry(),
     row("database-refused", 503, "The database refuses the connection.")
         .on_page("The database cannot be used", "Waiting does not help. The operator of this site finds the reason in its log."),
@@ -132,7 +130,7 @@ impl ErrorKind {
 
     const fn retry(self) -> Self {
         Self {
-            retry_after_secs: Some(RETRY_AFTER_SECS),
+            retry_after_secs: Some(2),
             ..self
         }
     }
@@ -171,7 +169,7 @@ impl Error {
     /// What is said about this kind of error.
     #[must_use]
     pub fn kind(&self) -> &'static ErrorKind {
-        // A test holds that every code has a row.
+        // A test compares the codes with the rows.
         ErrorKind::with_code(self.code()).unwrap_or(&KINDS[KINDS.len() - 1])
     }
 

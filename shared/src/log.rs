@@ -10,9 +10,8 @@ use crate::config::LogConfig;
 /// Nothing finer than [`Level::INFO`], whatever is asked for: below it the
 /// Lambda runtime and the driver write whole answers and statements.
 pub(crate) fn start(config: &LogConfig) {
-    let level = config.level.min(Level::INFO);
     let lines = fmt()
-        .with_max_level(level)
+        .with_max_level(config.level.min(Level::INFO))
         .with_target(false)
         .without_time();
     if config.json {

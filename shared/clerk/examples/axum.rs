@@ -22,7 +22,7 @@ use clerk_auth::{
 
 /// What the handlers work with.
 pub(crate) struct App {
-    /// Who sent a request.
+    /// Authenticates requests.
     pub(crate) authenticator: Authenticator,
     /// The origin that browsers see: never taken from a request.
     pub(crate) origin: String,

@@ -1,4 +1,4 @@
-//! Clerk's cookies: reading them, and choosing which set to believe.
+//! Clerk's cookies: reading them, and choosing which set to use.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -58,7 +58,7 @@ impl<'a> Cookies<'a> {
         }
     }
 
-    /// Whether the suffixed set is the one to believe.
+    /// Whether the suffixed set is the one to use.
     ///
     /// Applications of several instances on one domain overwrite each other's
     /// plain cookies, and an instance that has just begun to suffix still has
@@ -201,7 +201,7 @@ mod tests {
         unsigned(&json!({ "iss": issuer, "iat": iat, "exp": iat + 60 }))
     }
 
-    /// Whether these cookies make the suffixed set the one to believe. In their
+    /// Whether these cookies make the suffixed set the one to use. In their
     /// names `*` stands for the instance's suffix.
     fn suffixed_at(now_ms: i64, key: &str, cookies: &[(&str, &str)]) -> bool {
         let key = PublishableKey::parse(key).unwrap();

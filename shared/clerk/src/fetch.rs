@@ -1,9 +1,8 @@
 //! A GET over TLS, for the key set.
 //!
-//! The connector is its own: Clerk's hosts have certificates of other
-//! authorities than the database, whose few roots a deployed function is told
-//! to load (`SSL_CERT_FILE`), so the system's bundle is named here. It is made
-//! when it is needed, because loading the bundle takes tens of milliseconds.
+//! The connector loads the system's bundle as well, whatever `SSL_CERT_FILE`
+//! says: an application may name other roots there, for its database. It is
+//! made when it is needed, because loading the bundle takes tens of milliseconds.
 
 use std::fmt::Display;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! An instance's public keys, and the RS256 check.
 //!
 //! The check is jsonwebtoken's extension point ([`CryptoProvider`]) on the
-//! OpenSSL that TLS needs anyway: a second crypto library would be a megabyte
-//! more to load at every cold start. The provider is called directly and never
+//! OpenSSL that TLS needs anyway: a second crypto library would add up to a
+//! megabyte to the program. The provider is called directly and never
 //! installed for the process, which belongs to the application: one that signs
 //! tokens of its own would find its algorithms gone.
 

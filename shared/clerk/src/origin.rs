@@ -20,7 +20,7 @@ impl Origin {
         (url.origin().ascii_serialization() == text).then(|| Self(text.to_owned()))
     }
 
-    /// An origin that is no one's, for a request that does not tell its own.
+    /// A placeholder for a request whose origin is not known.
     ///
     /// The top-level domain `invalid` is reserved (RFC 6761, section 6.4).
     #[must_use]

@@ -248,7 +248,7 @@ impl Token<'_> {
         self.check_class()?;
         self.check_signature(keys)?;
         let user = match self.text("sub") {
-            // Postgres cannot hold NUL.
+            // No id of Clerk's has a NUL, and many stores cannot hold one.
             Some(sub) if !sub.is_empty() && !sub.contains('\0') => UserId::of_verified(sub),
             Some(_) | None => return Err(Reason::TokenVerificationFailed),
         };

@@ -1,9 +1,9 @@
 //! Asking a server to end a statement (CancelRequest), and waiting until it
-//! has heard.
+//! has received that.
 //!
-//! The server hangs up when it has passed the request on. A client that hangs
-//! up first, as the driver does, takes it back where a pooler is in between:
-//! PgBouncer 1.18 forgets the request of a client that is gone. libpq waits too.
+//! The server closes the connection when it has passed the request on. If the
+//! client closes first, as the driver does, PgBouncer 1.18 drops the request.
+//! libpq waits too.
 
 use std::io;
 use std::pin::Pin;

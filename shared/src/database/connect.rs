@@ -47,17 +47,17 @@ pub(super) async fn connect_within(
     let deadline = begin + timeout;
     let mut delay = FIRST_RECONNECT_DELAY;
     let mut last = None;
-    let mut attempts = 0;
+    let mut attempt = 0;
     loop {
-        attempts += 1;
-        let Ok(attempt) = timeout_at(deadline, try_connect(options)).await else {
+        attempt += 1;
+        let Ok(result) = timeout_at(deadline, try_connect(options)).await else {
             return Err(last.unwrap_or_else(|| DatabaseError::timed_out("connecting", timeout)));
         };
-        match attempt {
+        match result {
             Ok(connection) => {
                 if last.is_some() {
                     let waited_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    tracing::info!(waited_ms, attempts, "the database accepted a connection");
+                    tracing::info!(waited_ms, attempt, "the database accepted a connection");
                 }
                 return Ok(connection);
             }

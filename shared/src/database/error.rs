@@ -33,8 +33,8 @@ impl DatabaseError {
         ))
     }
 
-    /// A host name that was not resolved. One that does not exist will not come
-    /// to exist by waiting, other than a network that is not there yet.
+    /// A host name that was not resolved. Waiting helps while there is no network
+    /// yet, but not for a name that does not exist.
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     pub(super) fn of_lookup(error: io::Error) -> Self {
         let text = format!("looking up the host: {error}");

@@ -1,6 +1,6 @@
 //! Recorded cases and the decisions about them, one JSON object a line each.
 //!
-//! The conformance runner and the test of the recorded cases are this.
+//! Used by the conformance runner and by the test of the recorded cases.
 
 use std::io::{BufRead, Write};
 
