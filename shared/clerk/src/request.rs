@@ -128,8 +128,7 @@ impl<'a> RequestView<'a> {
 
 /// A request with its cookies read for one instance, at one time.
 ///
-/// Nothing in it is verified. Everything that follows works on it, so that a
-/// request is read once.
+/// Nothing in it is verified. Everything that a decision needs works on it.
 pub(crate) struct AuthContext<'a> {
     pub(crate) request: &'a RequestView<'a>,
     pub(crate) instance: &'a Instance,
