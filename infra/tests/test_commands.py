@@ -212,7 +212,7 @@ def test_a_failed_build_stops_the_deployment(aws, settings, tmp_path):
 def test_a_failed_migration_stops_the_deployment(aws, settings):
     url = "postgresql://o:pw@localhost:1/d"
     result = commands.run("deploy", MIGRATE="1", MIGRATION_DATABASE_URL=url, **settings)
-    assert complaint(result).startswith("migrate: the database does not answer")
+    assert complaint(result).startswith("migrate: cannot connect to the database")
     assert stacks(aws) == []
 
 
