@@ -156,7 +156,7 @@ fn is_from_browser(request: &Request) -> bool {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use clerk_auth::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Key, PublicKeys, PublishableKey};
+    use clerk_auth::{Key, PublicKeys, PublishableKey};
     use serde_json::json;
 
     use super::*;
@@ -168,11 +168,8 @@ mod tests {
 
     fn auth(publishable_key: &str) -> Auth {
         let instance = Instance {
-            publishable_key: PublishableKey::parse(publishable_key).unwrap(),
-            proxy_url: None,
-            authorized_parties: AuthorizedParties::PublicOrigin,
             issuer: None,
-            clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+            ..Instance::new(PublishableKey::parse(publishable_key).unwrap())
         };
         let key = Key::from_jwk(&ISSUER.jwk("ins_1")).unwrap();
         Auth::new(instance, KeySource::Fixed(PublicKeys::from(key)))

@@ -10,8 +10,8 @@
 use std::ffi::OsString;
 
 use clerk_auth::{
-    AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, JwksCache, KeySource, Origin, PublicKeys,
-    PublishableKey, parse_secure_url,
+    AuthorizedParties, Instance, JwksCache, KeySource, Origin, PublicKeys, PublishableKey,
+    parse_secure_url,
 };
 
 use crate::database::ConnectOptions;
@@ -163,17 +163,16 @@ impl Config {
     pub fn parse(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
         let public_origin = PUBLIC_ORIGIN.parse(lookup, Origin::parse)?;
         let publishable_key = publishable_key(lookup, public_origin.as_ref())?;
-        let issuer = ISSUER.parse(lookup, issuer)?;
-        let parties = AUTHORIZED_PARTIES.parse(lookup, parties)?;
+        let mut clerk = Instance::new(publishable_key);
+        clerk.proxy_url = PROXY_URL.parse(lookup, base_url)?;
+        if let Some(issuer) = ISSUER.parse(lookup, issuer)? {
+            clerk.issuer = Some(issuer);
+        }
+        if let Some(parties) = AUTHORIZED_PARTIES.parse(lookup, parties)? {
+            clerk.authorized_parties = AuthorizedParties::Listed(parties);
+        }
         Ok(Self {
-            clerk: Instance {
-                issuer: Some(issuer.unwrap_or_else(|| publishable_key.frontend_api())),
-                publishable_key,
-                proxy_url: PROXY_URL.parse(lookup, base_url)?,
-                authorized_parties: parties
-                    .map_or(AuthorizedParties::PublicOrigin, AuthorizedParties::Listed),
-                clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
-            },
+            clerk,
             keys: JWT_KEY
                 .parse(lookup, PublicKeys::from_pem)?
                 .map_or_else(|| KeySource::Jwks(JwksCache::default()), KeySource::Fixed),

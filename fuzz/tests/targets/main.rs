@@ -12,8 +12,8 @@ use std::sync::LazyLock;
 
 use bolero::check;
 use clerk_auth::{
-    Authenticator, AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, Key, KeySource, PublicKeys,
-    PublishableKey, RequestView, State, authenticate,
+    Authenticator, Instance, Key, KeySource, PublicKeys, PublishableKey, RequestView, State,
+    authenticate,
 };
 use http::request::Parts;
 use shared::Request;
@@ -74,11 +74,8 @@ fn texts<const N: usize>(input: &[u8]) -> [String; N] {
 
 fn instance(publishable_key: &str) -> Instance {
     Instance {
-        publishable_key: PublishableKey::parse(publishable_key).unwrap(),
-        proxy_url: None,
-        authorized_parties: AuthorizedParties::PublicOrigin,
         issuer: None,
-        clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+        ..Instance::new(PublishableKey::parse(publishable_key).unwrap())
     }
 }
 

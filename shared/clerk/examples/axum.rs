@@ -15,10 +15,7 @@ use axum::http::header::LOCATION;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
-use clerk_auth::{
-    Authenticator, AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, KeySource, PublicKeys,
-    PublishableKey, RequestView,
-};
+use clerk_auth::{Authenticator, Instance, KeySource, PublicKeys, PublishableKey, RequestView};
 
 /// What the handlers work with.
 pub(crate) struct App {
@@ -104,13 +101,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .ok_or("CLERK_PUBLISHABLE_KEY should be pk_test_… or pk_live_…")?;
     let keys = PublicKeys::from_pem(&std::env::var("CLERK_JWT_KEY")?)
         .ok_or("CLERK_JWT_KEY should be the instance's PEM public key")?;
-    let instance = Instance {
-        issuer: Some(publishable_key.frontend_api()),
-        publishable_key,
-        proxy_url: None,
-        authorized_parties: AuthorizedParties::PublicOrigin,
-        clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
-    };
+    let instance = Instance::new(publishable_key);
     let app = App {
         authenticator: Authenticator::new(instance, KeySource::Fixed(keys)),
         origin: "http://localhost:3000".to_owned(),

@@ -16,20 +16,10 @@ use crate::token::{Token, UserHash};
 /// Authenticates the requests to one application.
 ///
 /// ```
-/// # use clerk_auth::{AuthorizedParties, Authenticator, Instance, KeySource, PublicKeys};
-/// # use clerk_auth::{DEFAULT_CLOCK_SKEW_MS, PublishableKey, RequestView, State};
-/// # fn instance() -> Instance {
-/// #     Instance {
-/// #         publishable_key: PublishableKey::parse("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap(),
-/// #         proxy_url: None,
-/// #         authorized_parties: AuthorizedParties::PublicOrigin,
-/// #         issuer: None,
-/// #         clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
-/// #     }
-/// # }
-/// # async fn respond(pem: &str, request: http::Request<()>) -> Option<String> {
+/// # use clerk_auth::{Authenticator, Instance, KeySource, PublicKeys, RequestView, State};
+/// # async fn respond(instance: Instance, pem: &str, request: http::Request<()>) -> Option<String> {
 /// let keys = PublicKeys::from_pem(pem)?;
-/// let authenticator = Authenticator::new(instance(), KeySource::Fixed(keys));
+/// let authenticator = Authenticator::new(instance, KeySource::Fixed(keys));
 ///
 /// let (parts, _body) = request.into_parts();
 /// let view = RequestView::new(&parts, "https://www.example.com");

@@ -158,16 +158,10 @@ pub const DEFAULT_CLOCK_SKEW_MS: i64 = 5_000;
 /// A Clerk instance, and what its tokens must say.
 ///
 /// ```
-/// use clerk_auth::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, PublishableKey};
+/// use clerk_auth::{Instance, PublishableKey};
 ///
-/// let publishable_key = PublishableKey::parse("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap();
-/// let instance = Instance {
-///     issuer: Some(publishable_key.frontend_api()),
-///     publishable_key,
-///     proxy_url: None,
-///     authorized_parties: AuthorizedParties::PublicOrigin,
-///     clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
-/// };
+/// let key = PublishableKey::parse("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap();
+/// let instance = Instance::new(key);
 /// assert_eq!(instance.frontend_api("https://www.example.com"), "https://clerk.example.com");
 /// ```
 #[derive(Clone, Debug)]
@@ -182,6 +176,8 @@ pub struct Instance {
     pub issuer: Option<String>,
     /// How far the clocks may be apart, in milliseconds.
     pub clock_skew_ms: i64,
+    /// Whether the rules apply that go beyond Clerk's SDK. The README lists them.
+    pub hardened: bool,
 }
 
 /// The origins that a session token may have been made for, compared as text:
@@ -195,6 +191,20 @@ pub enum AuthorizedParties {
 }
 
 impl Instance {
+    /// The instance that a key names, with the safe defaults: tokens of its own
+    /// issuer, for the public origin, by the stricter rules.
+    #[must_use]
+    pub fn new(publishable_key: PublishableKey) -> Self {
+        Self {
+            issuer: Some(publishable_key.frontend_api()),
+            publishable_key,
+            proxy_url: None,
+            authorized_parties: AuthorizedParties::PublicOrigin,
+            clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+            hardened: true,
+        }
+    }
+
     /// Base URL of the Frontend API, without a slash at the end.
     #[must_use]
     pub fn frontend_api(&self, public_origin: &str) -> String {

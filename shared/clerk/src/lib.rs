@@ -7,17 +7,11 @@
 //!
 //! ```
 //! use clerk_auth::{
-//!     AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, PublicKeys, PublishableKey, Reason,
-//!     RequestView, State, authenticate,
+//!     Instance, PublicKeys, PublishableKey, Reason, RequestView, State, authenticate,
 //! };
 //!
-//! let instance = Instance {
-//!     publishable_key: PublishableKey::parse("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap(),
-//!     proxy_url: None,
-//!     authorized_parties: AuthorizedParties::PublicOrigin,
-//!     issuer: None,
-//!     clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
-//! };
+//! let key = PublishableKey::parse("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap();
+//! let instance = Instance::new(key);
 //! let keys = PublicKeys::default();
 //! let request = RequestView {
 //!     method: "GET",

@@ -4,10 +4,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use clerk_auth::{
-    Authenticator, AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, Key, KeySource, PublicKeys,
-    PublishableKey,
-};
+use clerk_auth::{Authenticator, Instance, Key, KeySource, PublicKeys, PublishableKey};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,12 +29,8 @@ const PAGE_LOAD: &str = "Sec-Fetch-Dest: document\r\n";
 async fn start(issuer: &Issuer) -> String {
     let key = Key::from_jwk(&issuer.jwk("ins_1")).unwrap();
     let instance = Instance {
-        // clerk.example.com
-        publishable_key: PublishableKey::parse("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap(),
-        proxy_url: None,
-        authorized_parties: AuthorizedParties::PublicOrigin,
         issuer: None,
-        clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+        ..Instance::new(PublishableKey::parse("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap())
     };
     let app = example::App {
         authenticator: Authenticator::new(instance, KeySource::Fixed(PublicKeys::from(key))),

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use clerk_auth::{
-    Authenticator, AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, JwksCache, Key,
-    KeySetUnavailable, KeySource, PublicKeys, PublishableKey, Reason, RequestView, State,
+    Authenticator, Instance, JwksCache, Key, KeySetUnavailable, KeySource, PublicKeys,
+    PublishableKey, Reason, RequestView, State,
 };
 use serde_json::{Value, json};
 
@@ -77,11 +77,8 @@ fn instance(host: &str) -> Instance {
     use base64::Engine;
     let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{host}$"));
     Instance {
-        publishable_key: PublishableKey::parse(&format!("pk_live_{encoded}")).unwrap(),
-        proxy_url: None,
-        authorized_parties: AuthorizedParties::PublicOrigin,
         issuer: None,
-        clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+        ..Instance::new(PublishableKey::parse(&format!("pk_live_{encoded}")).unwrap())
     }
 }
 

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerk_auth::{
-    AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Decision, Instance, Key, PublicKeys, PublishableKey,
-    RequestView, State, authenticate,
+    Decision, Instance, Key, PublicKeys, PublishableKey, RequestView, State, authenticate,
 };
 use proptest::collection::vec;
 use proptest::option::weighted;
@@ -50,11 +49,8 @@ static KEYS: LazyLock<PublicKeys> =
 
 fn instance(publishable_key: &str) -> Instance {
     Instance {
-        publishable_key: PublishableKey::parse(publishable_key).unwrap(),
-        proxy_url: None,
-        authorized_parties: AuthorizedParties::PublicOrigin,
         issuer: None,
-        clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+        ..Instance::new(PublishableKey::parse(publishable_key).unwrap())
     }
 }
 

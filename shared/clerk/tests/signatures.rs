@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use clerk_auth::{
-    AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Decision, Instance, Key, PublicKeys, PublishableKey,
-    Reason, RequestView, State, authenticate,
+    AuthorizedParties, Decision, Instance, Key, PublicKeys, PublishableKey, Reason, RequestView,
+    State, authenticate,
 };
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey};
@@ -668,11 +668,9 @@ fn a_pem_may_be_pasted_in_many_ways() {
 /// signature to fail.
 fn decide(request: &RequestView<'_>) -> Decision {
     let instance = Instance {
-        publishable_key: PublishableKey::parse("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap(),
-        proxy_url: None,
         authorized_parties: AuthorizedParties::Listed(vec![]),
         issuer: None,
-        clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+        ..Instance::new(PublishableKey::parse("pk_live_Y2xlcmsuZXhhbXBsZS5jb20k").unwrap())
     };
     let keys = PublicKeys::from(Key::from_jwk(&jwk(&RSA)).unwrap());
     authenticate(&instance, &keys, request, 0)

@@ -42,13 +42,14 @@ fn decide(case: &Value) -> Option<Decision> {
         return None;
     }
     let instance = Instance {
-        publishable_key,
         proxy_url: config["proxy_url"].as_str().map(str::to_owned),
         authorized_parties: AuthorizedParties::Listed(strings(&config["authorized_parties"])),
         issuer: config["issuer"].as_str().map(str::to_owned),
         clock_skew_ms: config["clock_skew_ms"]
             .as_i64()
             .unwrap_or(DEFAULT_CLOCK_SKEW_MS),
+        hardened: false,
+        ..Instance::new(publishable_key)
     };
     let keys = PublicKeys::from_pem(jwt_key(config["jwt_key"].as_str()?))?;
 

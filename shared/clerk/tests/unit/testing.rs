@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use crate::instance::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, PublishableKey};
+use crate::instance::{Instance, PublishableKey};
 use crate::key::{Key, PublicKeys};
 use crate::request::RequestView;
 
@@ -30,13 +30,12 @@ pub(crate) const DEVELOPMENT: &str = "pk_test_aGFwcHktaGlwcG8tMS5jbGVyay5hY2NvdW
 /// `clerk.example.com`.
 pub(crate) const PRODUCTION: &str = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k";
 
+/// The instance of a key, by the rules of Clerk's SDK.
 pub(crate) fn instance(publishable_key: &str) -> Instance {
     Instance {
-        publishable_key: PublishableKey::parse(publishable_key).unwrap(),
-        proxy_url: None,
-        authorized_parties: AuthorizedParties::PublicOrigin,
         issuer: Some("https://clerk.example.com".to_owned()),
-        clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
+        hardened: false,
+        ..Instance::new(PublishableKey::parse(publishable_key).unwrap())
     }
 }
 
