@@ -369,7 +369,7 @@ mod tests {
                 Reason::TokenInvalidSignature,
             ),
             (
-                session(&without(claims(), "azp")),
+                session(&with(claims(), "azp", "https://a.example")),
                 Reason::TokenInvalidAuthorizedParties,
             ),
         ] {

@@ -1,8 +1,6 @@
 //! A Clerk instance: the publishable key that names it, and what an application
 //! is configured to expect of its tokens.
 
-use std::borrow::Cow;
-
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -10,7 +8,7 @@ use openssl::sha::sha1;
 use url::Host;
 
 use crate::origin;
-use crate::token::Rules;
+use crate::token::{AuthorizedParties, Rules};
 
 /// Standard base64 with optional padding, as Clerk prints its keys.
 const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -180,16 +178,6 @@ pub struct Instance {
     pub hardened: bool,
 }
 
-/// The origins that a session token may have been made for, compared as text:
-/// `capacitor://localhost` or `chrome-extension://<id>` are possible ones.
-#[derive(Clone, Debug)]
-pub enum AuthorizedParties {
-    /// Only the public origin of the request.
-    PublicOrigin,
-    /// These; none means that `azp` is not checked.
-    Listed(Vec<String>),
-}
-
 impl Instance {
     /// The instance that a key names, with the safe defaults: tokens of its own
     /// issuer, for the public origin, by the stricter rules.
@@ -219,12 +207,11 @@ impl Instance {
         }
     }
 
-    pub(crate) fn rules<'a>(&'a self, public_origin: &str, clock_skew_ms: i64) -> Rules<'a> {
+    pub(crate) fn rules<'a>(&'a self, origin: &'a str, clock_skew_ms: i64) -> Rules<'a> {
         Rules {
-            authorized_parties: match &self.authorized_parties {
-                AuthorizedParties::PublicOrigin => Cow::Owned(vec![public_origin.to_owned()]),
-                AuthorizedParties::Listed(listed) => Cow::Borrowed(listed),
-            },
+            authorized_parties: &self.authorized_parties,
+            origin,
+            party_last: self.hardened,
             issuer: self.issuer.as_deref(),
             clock_skew_ms,
         }
@@ -234,7 +221,7 @@ impl Instance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{DEVELOPMENT, PRODUCTION, instance};
+    use crate::testing::{PRODUCTION, instance};
 
     #[test]
     fn a_proxy_replaces_the_frontend_api() {
@@ -249,21 +236,6 @@ mod tests {
         assert_eq!(base(Some("/__clerk/")), "https://www.example.com/__clerk");
         assert_eq!(base(Some("https://a.example/b")), "https://a.example/b");
         assert_eq!(base(Some("https://a.example/b//")), "https://a.example/b");
-    }
-
-    #[test]
-    fn listed_parties_replace_the_public_origin() {
-        let listed = |parties: &[&str]| {
-            let parties = parties.iter().map(|&party| party.to_owned()).collect();
-            let instance = Instance {
-                authorized_parties: AuthorizedParties::Listed(parties),
-                ..instance(DEVELOPMENT)
-            };
-            let rules = instance.rules("https://www.example.com", 0);
-            rules.authorized_parties.into_owned()
-        };
-        assert!(listed(&[]).is_empty());
-        assert_eq!(listed(&["https://a.example"]), ["https://a.example"]);
     }
 
     const KEY: &str = "pk_test_aGFwcHktaGlwcG8tMS5jbGVyay5hY2NvdW50cy5kZXYk";

@@ -44,7 +44,7 @@
 //! | `origin` | origins and URLs that configuration may name |
 //! | `reason` | why a user is not signed in |
 //! | `key` | public keys, and the RS256 check by OpenSSL |
-//! | `token` | a JWT taken apart, then verified; who it says it is |
+//! | `token` | a JWT taken apart, then verified; who it says it is, and for whom |
 //! | `instance` | which instance this is, and what its tokens must say |
 //! | `cookies` | parsing; the suffixed or the plain set |
 //! | `request` | the parts of a request that matter, read for an instance |
@@ -77,11 +77,11 @@ mod token;
 
 pub use authenticator::{Authenticator, KeySource};
 pub use decision::{Decision, State, authenticate};
-pub use instance::{AuthorizedParties, DEFAULT_CLOCK_SKEW_MS, Instance, PublishableKey};
+pub use instance::{DEFAULT_CLOCK_SKEW_MS, Instance, PublishableKey};
 #[cfg(feature = "jwks")]
 pub use jwks::JwksCache;
 pub use key::{Key, KeySetUnavailable, PublicKeys};
 pub use origin::{Origin, parse_secure_url};
 pub use reason::Reason;
 pub use request::RequestView;
-pub use token::{Session, UserHash, UserId};
+pub use token::{AuthorizedParties, Session, UserHash, UserId};

@@ -4,8 +4,6 @@
 //! `@clerk/backend`; jsonwebtoken's own validation (60 s of leeway, no `nbf`,
 //! no injected clock, no `azp`) is not used.
 
-use std::borrow::Cow;
-
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -252,7 +250,10 @@ impl Token<'_> {
             Some(sub) if !sub.is_empty() && !sub.contains('\0') => UserId::of_verified(sub),
             Some(_) | None => return Err(Reason::TokenVerificationFailed),
         };
-        self.check_authorized_party(&rules.authorized_parties)?;
+        let party = self.check_authorized_party(rules);
+        if !rules.party_last {
+            party?;
+        }
         if rules
             .issuer
             .is_some_and(|issuer| self.text("iss") != Some(issuer))
@@ -260,6 +261,7 @@ impl Token<'_> {
             return Err(Reason::TokenInvalidIssuer);
         }
         self.check_times(rules.clock_skew_ms, now_ms)?;
+        party?;
         Ok(Session {
             user,
             session_id: self.claim("sid").cloned(),
@@ -268,14 +270,27 @@ impl Token<'_> {
     }
 
     /// `azp` keeps out tokens that another application on a sibling domain got
-    /// for itself; leaving it out must not be a way around.
-    fn check_authorized_party(&self, parties: &[String]) -> Result<(), Reason> {
-        let azp = self.text("azp").filter(|azp| !azp.is_empty());
-        if parties.is_empty() || azp.is_some_and(|azp| parties.iter().any(|party| party == azp)) {
-            Ok(())
-        } else {
-            Err(Reason::TokenInvalidAuthorizedParties)
-        }
+    /// for itself. Where parties are listed, leaving it out is no way around. Where
+    /// they are not, a token without it is accepted: the Frontend API mints such
+    /// tokens when a page load, which has no `Origin`, asks for a session.
+    fn check_authorized_party(&self, rules: &Rules<'_>) -> Result<(), Reason> {
+        let is = |party: &str| self.text("azp") == Some(party);
+        let accepted = match rules.authorized_parties {
+            AuthorizedParties::PublicOrigin => self.lacks_azp() || is(rules.origin),
+            AuthorizedParties::Listed(listed) if listed.is_empty() => true,
+            AuthorizedParties::Listed(listed) => {
+                !self.lacks_azp() && listed.iter().any(|party| is(party))
+            }
+        };
+        accepted
+            .then_some(())
+            .ok_or(Reason::TokenInvalidAuthorizedParties)
+    }
+
+    /// Whether `azp` is missing, null or empty.
+    pub(crate) fn lacks_azp(&self) -> bool {
+        self.claim("azp")
+            .is_none_or(|azp| azp.is_null() || azp == "")
     }
 
     /// Expired at exactly `exp` plus the skew; valid at exactly `nbf` minus it.
@@ -334,10 +349,26 @@ fn ms(time: i64) -> f64 {
     time as f64
 }
 
+/// The origins that a session token may have been made for, compared as text:
+/// `capacitor://localhost` or `chrome-extension://<id>` are possible ones.
+#[derive(Clone, Debug)]
+pub enum AuthorizedParties {
+    /// Only the public origin of the request. A token that names none is accepted:
+    /// the Frontend API mints one when a page load asks for a session.
+    PublicOrigin,
+    /// These; none means that `azp` is not checked.
+    Listed(Vec<String>),
+}
+
 /// What a session token must say beside being genuine.
 pub(crate) struct Rules<'a> {
-    /// Origins allowed in `azp`; none: not checked.
-    pub(crate) authorized_parties: Cow<'a, [String]>,
+    /// Values allowed in `azp`.
+    pub(crate) authorized_parties: &'a AuthorizedParties,
+    /// The public origin of the request.
+    pub(crate) origin: &'a str,
+    /// Whether `azp` is checked last. It then is all that a token lacks that is
+    /// refused for it.
+    pub(crate) party_last: bool,
     /// The `iss` expected; `None`: not checked.
     pub(crate) issuer: Option<&'a str>,
     /// How far the clocks may be apart, in milliseconds.
@@ -346,6 +377,8 @@ pub(crate) struct Rules<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::json;
 
@@ -365,9 +398,18 @@ mod tests {
         only(&ISSUER)
     }
 
+    static PARTIES: LazyLock<AuthorizedParties> =
+        LazyLock::new(|| listed(&["https://a.example", "https://b.example", ORIGIN]));
+
+    fn listed(parties: &[&str]) -> AuthorizedParties {
+        AuthorizedParties::Listed(parties.iter().map(|&party| party.to_owned()).collect())
+    }
+
     fn rules(skew_ms: i64) -> Rules<'static> {
         Rules {
-            authorized_parties: Cow::Owned(vec![ORIGIN.to_owned(), "https://b.example".to_owned()]),
+            authorized_parties: &PARTIES,
+            origin: ORIGIN,
+            party_last: false,
             issuer: Some(ISSUER_URL),
             clock_skew_ms: skew_ms,
         }
@@ -633,8 +675,9 @@ mod tests {
     #[test]
     fn an_empty_party_matches_no_party() {
         let token = session(&with(claims(), "azp", ""));
+        let parties = listed(&[""]);
         let mut rules = rules(0);
-        rules.authorized_parties = Cow::Owned(vec![String::new()]);
+        rules.authorized_parties = &parties;
         let verified = Token::decode(&token)
             .unwrap()
             .verify(&keys(), &rules, NOW_MS);
@@ -644,10 +687,11 @@ mod tests {
     #[test]
     fn party_and_issuer_are_free_when_none_is_configured() {
         let token = session(&without(without(claims(), "azp"), "iss"));
+        let parties = listed(&[]);
         let rules = Rules {
-            authorized_parties: Cow::Owned(vec![]),
+            authorized_parties: &parties,
             issuer: None,
-            clock_skew_ms: 0,
+            ..rules(0)
         };
         let token = Token::decode(&token).unwrap();
         assert!(token.verify(&keys(), &rules, NOW_MS).is_ok());
@@ -828,10 +872,57 @@ mod tests {
     }
 
     #[test]
+    fn without_listed_parties_a_party_must_be_the_origin_and_may_be_missing() {
+        let refused_for = |claims: &Value| {
+            let parties = AuthorizedParties::PublicOrigin;
+            let rules = Rules {
+                authorized_parties: &parties,
+                ..rules(0)
+            };
+            let token = session(claims);
+            let token = Token::decode(&token).unwrap();
+            token.verify(&keys(), &rules, NOW_MS).err()
+        };
+        assert_eq!(refused_for(&without(claims(), "azp")), None);
+        for own in [json!(ORIGIN), json!(null), json!("")] {
+            assert_eq!(refused_for(&with(claims(), "azp", own)), None);
+        }
+        let refused = Some(Reason::TokenInvalidAuthorizedParties);
+        for foreign in [
+            json!("https://b.example"),
+            json!(" "),
+            json!(false),
+            json!([]),
+            json!([ORIGIN]),
+        ] {
+            assert_eq!(refused_for(&with(claims(), "azp", foreign)), refused);
+        }
+    }
+
+    #[test]
+    fn a_party_that_is_checked_last_is_all_that_is_wrong() {
+        let reason = |claims: Value| {
+            let rules = Rules {
+                party_last: true,
+                ..rules(0)
+            };
+            let token = session(&without(claims, "azp"));
+            let token = Token::decode(&token).unwrap();
+            token.verify(&keys(), &rules, NOW_MS).err()
+        };
+        let party = Some(Reason::TokenInvalidAuthorizedParties);
+        assert_eq!(reason(claims()), party);
+        let expired = Some(Reason::SessionTokenExpired);
+        assert_eq!(reason(with(claims(), "exp", NOW - 1)), expired);
+        let foreign = Some(Reason::TokenInvalidIssuer);
+        assert_eq!(reason(with(claims(), "iss", "https://a.example")), foreign);
+    }
+
+    #[test]
     fn the_rules_of_an_instance_default_to_the_public_origin() {
         let instance = instance(DEVELOPMENT);
         let rules = instance.rules("https://quotes.example.com", 1);
-        assert_eq!(*rules.authorized_parties, ["https://quotes.example.com"]);
+        assert_eq!(rules.origin, "https://quotes.example.com");
         assert_eq!(rules.issuer, Some(ISSUER_URL));
         assert_eq!(rules.clock_skew_ms, 1);
     }

@@ -51,10 +51,6 @@ fn refused(instance: &Instance, user: &User) -> Vec<(&'static str, String)> {
             claims(json!({ "azp": format!("{}/", instance.origin) })),
         ),
         (
-            "token-invalid-authorized-parties",
-            claims(json!({ "azp": null })),
-        ),
-        (
             "token-invalid-issuer",
             claims(json!({ "iss": "https://clerk.evil.example" })),
         ),
@@ -222,11 +218,26 @@ async fn the_authorized_parties_can_be_listed() {
             .await
             .problem(404);
     }
-    let stranger = json!({ "azp": "https://evil.example" });
-    let stranger = app.instance.token_with(&user, &stranger);
-    app.send(Event::get_quote().bearer(&stranger))
-        .await
-        .problem(401);
+    for azp in [json!("https://evil.example"), json!(""), json!(null)] {
+        let stranger = app.instance.token_with(&user, &json!({ "azp": azp }));
+        let problem = app.send(Event::get_quote().bearer(&stranger)).await;
+        let problem = problem.problem(401);
+        assert_eq!(problem["reason"], "token-invalid-authorized-parties");
+    }
+}
+
+#[tokio::test]
+async fn without_listed_parties_a_session_may_name_none() {
+    for app in App::both().await {
+        let user = app.user();
+        for azp in [json!(null), json!("")] {
+            let token = app.instance.token_with(&user, &json!({ "azp": azp }));
+            let by_header = app.send(Event::get_quote().bearer(&token)).await;
+            by_header.problem(404);
+            let by_cookie = app.send(Event::page("/").session(&token)).await;
+            by_cookie.page(200);
+        }
+    }
 }
 
 #[tokio::test]
