@@ -102,7 +102,8 @@ async fn run(
 /// Lets the functions' own configuration judge the settings.
 fn check(settings: &Settings) -> anyhow::Result<()> {
     let lookup = |name: &str| settings.get(name).map(OsString::from);
-    let parsed = Config::parse(&lookup).and_then(|config| PageConfig::parse(&lookup, &config));
+    let parsed =
+        Config::parse(&lookup).and_then(|mut config| PageConfig::parse(&lookup, &mut config));
     parsed.map_err(|error| anyhow!(".env: {error}"))?;
     Ok(())
 }

@@ -39,7 +39,7 @@ where
 ///
 /// A configuration that is missing or malformed ends the process with one line.
 pub async fn serve_with<C, H, E>(
-    parse: impl Fn(Lookup<'_>, &Config) -> Result<C, ConfigError>,
+    parse: impl Fn(Lookup<'_>, &mut Config) -> Result<C, ConfigError>,
     handler: H,
     error_response: E,
 ) -> ExitCode
@@ -48,7 +48,8 @@ where
     E: Fn(&App<C>, &Request, &Error) -> Response,
 {
     log::start(&LogConfig::parse(&from_env));
-    let config = Config::from_env().and_then(|config| Ok((parse(&from_env, &config)?, config)));
+    let config =
+        Config::from_env().and_then(|mut config| Ok((parse(&from_env, &mut config)?, config)));
     let (own, config) = match config {
         Ok(config) => config,
         Err(error) => return exit(&error.to_string()),
@@ -84,13 +85,12 @@ where
 
 /// Problem details or, for a form of this application, the way back to the
 /// page with what was typed.
-fn error_response(app: &App, request: &Request, error: &Error) -> Response {
+fn error_response(_: &App, request: &Request, error: &Error) -> Response {
     if !request.is_form() || !is_same_origin(request) {
         return response::problem(error);
     }
-    let author = app.auth.claimed_user(request);
     let mut response = response::redirect(StatusCode::SEE_OTHER, "/");
-    let cookie = flash::keep(request, error, author.as_ref());
+    let cookie = flash::keep(request, error);
     response::set_cookie(&mut response, &cookie);
     response
 }

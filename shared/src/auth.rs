@@ -4,7 +4,7 @@
 //! This is the only module that shows a request to clerk-auth.
 
 use clerk_auth::{
-    Authenticator, Instance, KeySource, Reason, RequestView, Session, State, UserHash, UserId,
+    Authenticator, Instance, KeySource, Obstacle, Reason, RequestView, Session, State, UserId,
 };
 use http::{HeaderMap, Method};
 
@@ -31,10 +31,26 @@ pub enum PageAccess {
     /// Redirect to a handshake or back from one: [`PageDecision::headers`] has the
     /// location.
     Handshake,
-    /// Redirect to the sign-in page, at this URL.
-    SignIn(String),
+    /// Redirect to the sign-in page; [`PageDecision::headers`] has the location.
+    SignIn,
+    /// Show a page on which clerk-js gets a session that has the `azp` that this
+    /// one lacks.
+    Renew,
+    /// Explain why another redirect would not help.
+    Refused(Refusal),
     /// Explain: a handshake came back that is another instance's.
     UnreadableHandshake,
+}
+
+/// Why a page is not shown to a user who seems to be signed in.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    /// Clerk's reason.
+    pub reason: Reason,
+    /// Why what a handshake brought was refused, where one came back and was.
+    pub handshake_refused: Option<Reason>,
+    /// What stands in the way, where more is known.
+    pub obstacle: Option<Obstacle>,
 }
 
 impl Auth {
@@ -58,29 +74,33 @@ impl Auth {
     /// authenticated by cookie must come from a page of this application.
     ///
     /// # Errors
-    /// Nobody is signed in, the request comes from another site, or the key
-    /// set cannot be reached.
+    /// Nobody is signed in, the request comes from another site or from a form of
+    /// another user, or the key set cannot be reached.
     pub async fn user(&self, request: &Request) -> Result<UserId, Error> {
         let view = view(request);
-        let by_header = view.header_token().is_some();
+        let by_header = view.header_tokens().next().is_some();
         let foreign = !by_header && is_change(request) && !is_same_origin(request);
         if foreign && is_from_browser(request) {
             return Err(Error::CrossSite);
         }
-        let reason = match self.authenticator.decide(&view).await?.state {
-            State::SignedIn(_) if foreign => return Err(Error::CrossSite),
-            State::SignedIn(session) => return Ok(session.user),
-            State::SignedOut { reason, .. } | State::Handshake { reason, .. } => reason,
-            State::UnreadableHandshake => Reason::TokenInvalid,
-        };
-        Err(Error::Unauthorized { reason, by_header })
+        match self.authenticator.session(&view).await? {
+            Ok(_) if foreign => Err(Error::CrossSite),
+            Ok(Session { user, .. }) => {
+                // A tab that was open while another user signed in.
+                let author = request.form_author();
+                if author.is_some_and(|author| author != user.hash()) {
+                    return Err(Error::OtherUser);
+                }
+                Ok(user)
+            }
+            Err(reason) => Err(Error::Unauthorized { reason, by_header }),
+        }
     }
 
     /// What to do with a page load. `sign_in_url` is where signed-out users go.
     ///
     /// # Errors
-    /// The key set cannot be reached, a session is there that does not verify, or
-    /// handshakes follow each other without end: another redirect would not help.
+    /// The key set cannot be reached.
     pub async fn decide_page(
         &self,
         request: &Request,
@@ -88,35 +108,52 @@ impl Auth {
     ) -> Result<PageDecision, Error> {
         let view = view(request);
         let decision = self.authenticator.decide(&view).await?;
-        let headers = decision.response_headers();
+        let mut headers = decision.response_headers();
+        let handshake_refused = decision.handshake_refused;
+        let refused = |reason, obstacle| {
+            let refusal = Refusal {
+                reason,
+                handshake_refused,
+                obstacle,
+            };
+            refusal.log();
+            PageAccess::Refused(refusal)
+        };
         let access = match decision.state {
             _ if decision.return_url.is_some() => PageAccess::Handshake,
             State::Handshake { .. } => PageAccess::Handshake,
             State::SignedIn(session) => PageAccess::SignedIn(session),
             State::SignedOut {
-                reason,
-                loop_stopped,
-            } if reason.is_unverifiable() || loop_stopped => {
-                tracing::warn!(
-                    reason = reason.as_str(),
-                    "a session does not verify: check that the keys, the origin and the clock are right"
-                );
-                let by_header = false;
-                return Err(Error::Unauthorized { reason, by_header });
+                obstacle: Some(Obstacle::AzpMissing),
+                ..
+            } => PageAccess::Renew,
+            State::SignedOut { reason, obstacle }
+                if reason.is_unverifiable() || obstacle.is_some() =>
+            {
+                refused(reason, obstacle)
             }
-            State::SignedOut { .. } => {
-                PageAccess::SignIn(self.authenticator.sign_in_location(sign_in_url, &view))
-            }
+            State::SignedOut { reason, .. } => match self.authenticator.sign_in(sign_in_url, &view)
+            {
+                Ok(sign_in) => {
+                    sign_in.add_headers(&mut headers);
+                    PageAccess::SignIn
+                }
+                Err(obstacle) => refused(reason, Some(obstacle)),
+            },
             State::UnreadableHandshake => PageAccess::UnreadableHandshake,
         };
         Ok(PageDecision { access, headers })
     }
+}
 
-    /// The user that the session cookie names, without any proof: it may have
-    /// expired, or be forged.
-    #[must_use]
-    pub fn claimed_user(&self, request: &Request) -> Option<UserHash> {
-        self.authenticator.claimed_user(&view(request))
+impl Refusal {
+    fn log(&self) {
+        tracing::warn!(
+            reason = self.reason.as_str(),
+            handshake_refused = self.handshake_refused.map(Reason::as_str),
+            obstacle = self.obstacle.map(tracing::field::debug),
+            "a page load was not signed in, and another redirect would not help"
+        );
     }
 }
 
@@ -262,18 +299,6 @@ mod tests {
         ));
     }
 
-    #[tokio::test]
-    async fn an_unreadable_handshake_is_an_invalid_token() {
-        let request = request("GET", &[("cookie", "__clerk_handshake=bad")], "");
-        assert!(matches!(
-            auth(DEVELOPMENT).user(&request).await,
-            Err(Error::Unauthorized {
-                reason: Reason::TokenInvalid,
-                by_header: false,
-            })
-        ));
-    }
-
     async fn page(publishable_key: &str, cookie: &str) -> PageDecision {
         let headers = [("sec-fetch-dest", "document"), ("cookie", cookie)];
         let request = request("GET", &headers, "");
@@ -291,23 +316,17 @@ mod tests {
         assert!(matches!(waiting.access, PageAccess::Handshake));
         assert!(waiting.headers.contains_key("location"));
 
-        let PageAccess::SignIn(location) = page(PRODUCTION, "").await.access else {
-            panic!("signed out");
-        };
+        let signed_out = page(PRODUCTION, "").await;
+        assert!(matches!(signed_out.access, PageAccess::SignIn));
+        let location = signed_out.headers["location"].to_str().unwrap();
         assert!(location.starts_with(PORTAL), "{location}");
 
         for cookie in [
             "__session=forged; __client_uat=1",
             "__client_uat=1; __clerk_redirect_count=3",
         ] {
-            let request = request(
-                "GET",
-                &[("sec-fetch-dest", "document"), ("cookie", cookie)],
-                "",
-            );
-            let explained = auth(PRODUCTION).decide_page(&request, PORTAL).await;
-            let code = explained.err().map(|error| error.code());
-            assert_eq!(code, Some("not-signed-in"), "{cookie}");
+            let explained = page(PRODUCTION, cookie).await.access;
+            assert!(matches!(explained, PageAccess::Refused(_)), "{cookie}");
         }
 
         let switched = page(DEVELOPMENT, "__clerk_handshake=bad").await;
@@ -319,6 +338,6 @@ mod tests {
         let cookie = format!("{}; __clerk_handshake=bad", cookie());
         let decision = page(PRODUCTION, &cookie).await;
         assert!(matches!(decision.access, PageAccess::SignedIn(_)));
-        assert_eq!(decision.headers.get_all("set-cookie").iter().count(), 2);
+        assert_eq!(decision.headers.get_all("set-cookie").iter().count(), 3);
     }
 }

@@ -10,8 +10,8 @@
 use std::ffi::OsString;
 
 use clerk_auth::{
-    AuthorizedParties, Instance, JwksCache, KeySource, Origin, PublicKeys, PublishableKey,
-    parse_secure_url,
+    AuthorizedParties, BACKEND_API_URL, BackendApi, Instance, JwksCache, KeySource, Origin,
+    PublicKeys, PublishableKey, parse_secure_url,
 };
 
 use crate::database::ConnectOptions;
@@ -104,6 +104,14 @@ const SIGN_IN_URL: Variable = Variable {
     name: "CLERK_SIGN_IN_URL",
     expected: "an https URL, such as https://accounts.example.com/sign-in (http only for loopback)",
 };
+const SECRET_KEY: Variable = Variable {
+    name: "CLERK_SECRET_KEY",
+    expected: "sk_test_… or sk_live_… of the same Clerk instance as CLERK_PUBLISHABLE_KEY",
+};
+const API_URL: Variable = Variable {
+    name: "CLERK_API_URL",
+    expected: "an https URL without query, such as https://api.clerk.com (http only for loopback)",
+};
 const PUBLIC_ORIGIN: Variable = Variable {
     name: "PUBLIC_ORIGIN",
     expected: "an origin without a slash at the end, such as https://quotes.example.com (http only for loopback)",
@@ -188,7 +196,8 @@ impl PageConfig {
     /// # Errors
     /// The variable that is malformed, or a sign-in page that is this page: it
     /// would redirect to itself without end.
-    pub fn parse(lookup: Lookup<'_>, config: &Config) -> Result<Self, ConfigError> {
+    pub fn parse(lookup: Lookup<'_>, config: &mut Config) -> Result<Self, ConfigError> {
+        config.clerk.backend = backend(lookup, &config.clerk.publishable_key)?;
         let configured = SIGN_IN_URL.parse(lookup, |text| {
             parse_secure_url(text).map(|_| text.to_owned())
         })?;
@@ -276,6 +285,33 @@ fn party_of(text: &str) -> Option<String> {
     valid.then(|| text.to_owned())
 }
 
+/// The Backend API, where a secret key is configured.
+fn backend(
+    lookup: Lookup<'_>,
+    publishable_key: &PublishableKey,
+) -> Result<Option<BackendApi>, ConfigError> {
+    let url = API_URL.parse(lookup, base_url)?;
+    let url = url.unwrap_or_else(|| BACKEND_API_URL.to_owned());
+    let Some(secret_key) = SECRET_KEY.read(lookup)? else {
+        return Ok(None);
+    };
+    let kind = if publishable_key.is_development() {
+        "sk_test_"
+    } else {
+        "sk_live_"
+    };
+    let is_secret_key = secret_key.starts_with("sk_test_") || secret_key.starts_with("sk_live_");
+    if !is_secret_key || !secret_key.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(SECRET_KEY.error("is malformed"));
+    }
+    if !secret_key.starts_with(kind) {
+        return Err(
+            SECRET_KEY.error("is of another kind (test or live) than CLERK_PUBLISHABLE_KEY")
+        );
+    }
+    Ok(Some(BackendApi::new(secret_key, url)))
+}
+
 fn base_url(text: &str) -> Option<String> {
     let url = parse_secure_url(text)?;
     url.query()
@@ -315,8 +351,8 @@ mod tests {
 
     fn parse(more: &[(&str, &str)]) -> Result<(Config, PageConfig), ConfigError> {
         let lookup = variables(more);
-        let config = Config::parse(&lookup)?;
-        let page = PageConfig::parse(&lookup, &config)?;
+        let mut config = Config::parse(&lookup)?;
+        let page = PageConfig::parse(&lookup, &mut config)?;
         Ok((config, page))
     }
 
@@ -433,6 +469,21 @@ mod tests {
                 "CLERK_SIGN_IN_URL",
                 "https://a.example/é",
                 "CLERK_SIGN_IN_URL is malformed",
+            ),
+            (
+                "CLERK_SECRET_KEY",
+                "sk_hunter",
+                "CLERK_SECRET_KEY is malformed",
+            ),
+            (
+                "CLERK_SECRET_KEY",
+                "sk_test_hunter",
+                "CLERK_SECRET_KEY is of another kind",
+            ),
+            (
+                "CLERK_API_URL",
+                "https://a.example/?hunter",
+                "CLERK_API_URL is malformed",
             ),
             (
                 "PUBLIC_ORIGIN",

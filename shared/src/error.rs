@@ -24,6 +24,8 @@ pub enum Error {
     },
     /// A change by cookie that was not sent by a page of this application.
     CrossSite,
+    /// A form from the page of another user than the one who is signed in.
+    OtherUser,
     /// The user has no quote.
     NoQuote,
     /// Nothing is at this path.
@@ -76,11 +78,12 @@ pub struct ErrorKind {
 /// The table; [`Error::kind`] finds the row of an error. One line for what the
 /// sender is told, one for what only pages show.
 #[rustfmt::skip]
-static KINDS: [ErrorKind; 16] = [
+static KINDS: [ErrorKind; 17] = [
     row("unreadable", 400, "The request cannot be read."),
     row("not-signed-in", 401, "Not signed in, or the session had expired.")
         .on_page("You are signed in, but not for this page", "You are signed in again now: please repeat it."),
     row("cross-site", 403, "Refused: a page of another site sent the request."),
+    row("other-user", 409, "Not done: somebody else had signed in on this browser meanwhile."),
     row("no-quote", 404, "No quote is saved."),
     row("not-found", 404, "Nothing is here.")
         .on_page("Nothing is here", "The address leads nowhere."),
@@ -150,6 +153,7 @@ impl Error {
             Self::Unreadable(_) => "unreadable",
             Self::Unauthorized { .. } => "not-signed-in",
             Self::CrossSite => "cross-site",
+            Self::OtherUser => "other-user",
             Self::NoQuote => "no-quote",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed { .. } => "method-not-allowed",
@@ -196,6 +200,7 @@ mod tests {
                 by_header: false,
             },
             Error::CrossSite,
+            Error::OtherUser,
             Error::NoQuote,
             Error::NotFound,
             Error::MethodNotAllowed { allow: "GET" },

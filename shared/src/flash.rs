@@ -6,13 +6,17 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use clerk_auth::{UserHash, UserId};
+use clerk_auth::UserId;
 
 use crate::error::{Error, ErrorKind};
 use crate::request::Request;
 
-/// Name of the cookie.
+/// Name of the cookie over http, which only loopback uses.
 const FLASH_COOKIE: &str = "flash";
+
+/// Name of the cookie over https. With this prefix no other host, such as a sibling
+/// subdomain, can set it.
+const SECURE_FLASH_COOKIE: &str = "__Host-flash";
 
 /// Seconds that it lives: long enough to sign in again.
 const FLASH_MAX_AGE: u32 = 300;
@@ -29,7 +33,7 @@ pub struct Flash {
     pub error: &'static ErrorKind,
     /// What was typed; empty for a form without text. Cut when too long.
     pub text: String,
-    /// Hash of the user whose session the form was sent with; empty: unknown.
+    /// Hash of the user whose page the form was on; empty: no page of ours.
     author: String,
 }
 
@@ -37,7 +41,7 @@ impl Flash {
     /// The flash that a request brings, if any. Not to be trusted: it is text.
     #[must_use]
     pub fn read(request: &Request) -> Option<Self> {
-        let value = request.cookie(FLASH_COOKIE)?;
+        let value = request.cookie(name(request))?;
         let mut fields = value.splitn(3, '.');
         let error = ErrorKind::with_code(fields.next()?)?;
         let author = fields.next()?.to_owned();
@@ -53,15 +57,20 @@ impl Flash {
     /// must not see it.
     #[must_use]
     pub fn is_for(&self, user: &UserId) -> bool {
-        self.author.is_empty() || self.author == user.hash().as_str()
+        self.author == user.hash() || (self.author.is_empty() && self.text.is_empty())
     }
 }
 
-/// The `Set-Cookie` value that keeps what this form post could not do.
-pub(crate) fn keep(request: &Request, error: &Error, author: Option<&UserHash>) -> String {
-    let field = request.form_field("message").unwrap_or_default();
-    let text = String::from_utf8_lossy(&field).replace('\0', "");
-    let author = author.map_or("", UserHash::as_str);
+/// The `Set-Cookie` value that keeps what this form post could not do. A text that
+/// comes from no page of ours has no author and is not kept.
+pub(crate) fn keep(request: &Request, error: &Error) -> String {
+    // The hash has 8 characters; a client may send others.
+    let is_hash_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let author = request.form_author().unwrap_or_default();
+    let known = author.len() == 8 && author.bytes().all(is_hash_byte);
+    let author = if known { &author } else { "" };
+    let field = request.form_field("message").filter(|_| known);
+    let text = String::from_utf8_lossy(&field.unwrap_or_default()).replace('\0', "");
     let text = URL_SAFE_NO_PAD.encode(shorten(&text));
     let value = format!("{}.{author}.{text}", error.code());
     cookie(request, &value, FLASH_MAX_AGE)
@@ -79,7 +88,16 @@ fn cookie(request: &Request, value: &str, max_age: u32) -> String {
     } else {
         ""
     };
-    format!("{FLASH_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}")
+    let name = name(request);
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}")
+}
+
+fn name(request: &Request) -> &'static str {
+    if request.origin.is_secure() {
+        SECURE_FLASH_COOKIE
+    } else {
+        FLASH_COOKIE
+    }
 }
 
 fn shorten(text: &str) -> &str {
@@ -92,9 +110,15 @@ mod tests {
     use crate::quote::MessageError;
     use crate::testing::request;
 
+    /// A form on the page of a user, with these fields.
+    fn form(fields: &str) -> Request {
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        request("POST", &form, &format!("user=aaaa-_09&{fields}"))
+    }
+
     /// The flash that the next page gets after a form with this body.
     fn after(error: &Error, body: &str) -> Option<Flash> {
-        let cookie = keep(&request("POST", &[], body), error, None);
+        let cookie = keep(&form(body), error);
         let (pair, _) = cookie.split_once(';').unwrap();
         Flash::read(&request("GET", &[("cookie", pair)], ""))
     }
@@ -130,22 +154,29 @@ mod tests {
             assert!(code.len() <= "database-refused".len());
         }
         let refused = crate::database::DatabaseError::Refused(String::new());
-        let cookie = keep(
-            &request("POST", &[], &body),
-            &Error::Database(refused),
-            None,
-        );
+        let cookie = keep(&form(&body), &Error::Database(refused));
         let (pair, _) = cookie.split_once(';').unwrap();
-        // Without the hash of an author, which has 8 characters.
-        assert!(pair.len() + 8 <= 2_700, "{}", pair.len());
+        let value = pair.strip_prefix("__Host-flash=").unwrap();
+        assert!(value.len() <= 2_693, "{}", value.len());
     }
 
     #[test]
     fn the_cookie_lives_shortly_and_only_for_the_server() {
-        let cookie = keep(&request("POST", &[], "message=a"), &Error::CrossSite, None);
+        let cookie = keep(&form("message=a"), &Error::CrossSite);
         assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=300; Secure"));
         let cleared = clear(&request("GET", &[], ""));
-        assert!(cleared.starts_with("flash=; ") && cleared.contains("Max-Age=0"));
+        assert!(cleared.starts_with("__Host-flash=; ") && cleared.contains("Max-Age=0"));
+    }
+
+    #[test]
+    fn a_text_from_no_page_of_ours_is_not_kept() {
+        let kept = |fields: &str| {
+            let headers = [("content-type", "application/x-www-form-urlencoded")];
+            keep(&request("POST", &headers, fields), &Error::CrossSite)
+        };
+        for fields in ["message=a", "user=&message=a", "user=aaaa.aaa&message=a"] {
+            assert!(kept(fields).starts_with("__Host-flash=cross-site..;"));
+        }
     }
 
     #[test]
@@ -158,7 +189,7 @@ mod tests {
             "cross-site..!",
             "cross-site.._w",
         ] {
-            let cookie = format!("flash={value}");
+            let cookie = format!("__Host-flash={value}");
             let flash = Flash::read(&request("GET", &[("cookie", &cookie)], ""));
             assert_eq!(flash, None, "{value}");
         }

@@ -120,6 +120,28 @@ impl Request {
         })
     }
 
+    /// Whether a browser loads this as a page to show, now: only such a request may
+    /// use something up that is shown once.
+    #[must_use]
+    pub fn is_navigation(&self) -> bool {
+        let purposes = ["sec-purpose", "purpose"].map(|name| self.header(name).unwrap_or_default());
+        let early = |purpose: &str| purpose.contains("prefetch") || purpose.contains("prerender");
+        let shown = match self.header("sec-fetch-dest") {
+            Some(dest) => dest == "document",
+            None => self
+                .header("accept")
+                .is_some_and(|accept| accept.starts_with("text/html")),
+        };
+        *self.method() == Method::GET && shown && !purposes.into_iter().any(early)
+    }
+
+    /// The hash of the user whose page a form was on; `None` where no page of ours
+    /// sent it.
+    pub(crate) fn form_author(&self) -> Option<String> {
+        let author = self.is_form().then(|| self.form_field("user"))??;
+        String::from_utf8(author).ok()
+    }
+
     /// Whether a browser's form was sent.
     #[must_use]
     pub fn is_form(&self) -> bool {

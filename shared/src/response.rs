@@ -104,12 +104,7 @@ pub fn problem(error: &Error) -> Response {
 /// Adds the headers that go with an error, whatever the body is.
 pub fn add_error_headers(response: &mut Response, error: &Error) {
     if let Error::Unauthorized { reason, by_header } = error {
-        let challenge = if *by_header {
-            r#"Bearer error="invalid_token""#
-        } else {
-            "Bearer"
-        };
-        set(response, WWW_AUTHENTICATE, challenge);
+        challenge(response, *by_header);
         response.headers_mut().extend(reason.signed_out_headers());
     }
     if let Error::MethodNotAllowed { allow } = error {
@@ -118,6 +113,16 @@ pub fn add_error_headers(response: &mut Response, error: &Error) {
     if let Some(seconds) = error.kind().retry_after_secs {
         set(response, RETRY_AFTER, &seconds.to_string());
     }
+}
+
+/// Adds what goes with a 401: how to authenticate, and whether a token was refused.
+pub fn challenge(response: &mut Response, by_header: bool) {
+    let challenge = if by_header {
+        r#"Bearer error="invalid_token""#
+    } else {
+        "Bearer"
+    };
+    set(response, WWW_AUTHENTICATE, challenge);
 }
 
 /// A random value that marks a page's own inline scripts and styles.

@@ -9,7 +9,7 @@ use pages::App;
 use shared::auth::PageAccess;
 use shared::config::PageConfig;
 use shared::flash::{self, Flash};
-use shared::response::{empty, redirect, set_cookie};
+use shared::response::{empty, set_cookie};
 use shared::{Error, ExitCode, Request, Response, quote};
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,8 +23,9 @@ async fn render_page(app: &App, request: &Request) -> Result<Response, Error> {
     let decision = app.auth.decide_page(request, sign_in_url).await?;
     let mut response = match decision.access {
         PageAccess::SignedIn(session) => page(app, request, &session).await?,
-        PageAccess::Handshake => empty(StatusCode::TEMPORARY_REDIRECT),
-        PageAccess::SignIn(location) => redirect(StatusCode::TEMPORARY_REDIRECT, &location),
+        PageAccess::Handshake | PageAccess::SignIn => empty(StatusCode::TEMPORARY_REDIRECT),
+        PageAccess::Renew => pages::renew(app, request)?,
+        PageAccess::Refused(refusal) => pages::refused(&refusal),
         PageAccess::UnreadableHandshake => pages::switched_keys(),
     };
     for (name, value) in &decision.headers {
@@ -35,10 +36,9 @@ async fn render_page(app: &App, request: &Request) -> Result<Response, Error> {
 
 async fn page(app: &App, request: &Request, session: &Session) -> Result<Response, Error> {
     let quote = quote::find(&app.database, &session.user).await?;
-    let flash = Flash::read(request);
-    let shown = flash.as_ref().filter(|flash| flash.is_for(&session.user));
-    let mut response = pages::quote(app, request, quote.as_ref(), shown)?;
-    if flash.is_some() {
+    let flash = Flash::read(request).filter(|flash| flash.is_for(&session.user));
+    let mut response = pages::quote(app, request, session, quote.as_ref(), flash.as_ref())?;
+    if flash.is_some() && request.is_navigation() {
         set_cookie(&mut response, &flash::clear(request));
     }
     Ok(response)

@@ -1,8 +1,9 @@
 //! The pages: the quote, and the errors in the same design.
 
 use askama::Template;
-use clerk_auth::Reason;
+use clerk_auth::{Obstacle, Reason, Session};
 use http::StatusCode;
+use shared::auth::Refusal;
 use shared::config::PageConfig;
 use shared::flash::Flash;
 use shared::quote::{MAX_CHARACTERS, Quote};
@@ -18,6 +19,8 @@ pub(crate) type App = shared::App<PageConfig>;
 struct QuotePage<'a> {
     nonce: &'a str,
     clerk: ClerkScripts<'a>,
+    /// Hash of the user, which a form brings back.
+    user: String,
     quote: Option<&'a Quote>,
     /// The quote's text, or nothing.
     saved: &'a str,
@@ -51,6 +54,13 @@ struct ErrorPage<'a> {
     way_out: &'static str,
 }
 
+#[derive(Template)]
+#[template(path = "renew.html")]
+struct RenewPage<'a> {
+    nonce: &'a str,
+    clerk: ClerkScripts<'a>,
+}
+
 /// Longest text that is centred and large, in characters.
 const LONG: usize = 120;
 
@@ -67,13 +77,11 @@ impl QuotePage<'_> {
 pub(crate) fn quote(
     app: &App,
     request: &Request,
+    session: &Session,
     quote: Option<&Quote>,
     flash: Option<&Flash>,
 ) -> Result<Response, Error> {
     let nonce = response::nonce()?;
-    let instance = app.auth.instance();
-    let origin = request.origin.as_str();
-    let sign_in_url = &app.config.sign_in_url;
     let saved = quote.map_or("", |quote| quote.message.as_str());
     // The text goes back into the field, or there was none: what failed was the
     // deletion.
@@ -89,13 +97,8 @@ pub(crate) fn quote(
     };
     let page = QuotePage {
         nonce: &nonce,
-        clerk: ClerkScripts {
-            publishable_key: instance.publishable_key.as_str(),
-            proxy_url: instance.proxy_url.as_deref(),
-            frontend_api: instance.frontend_api(origin),
-            sign_in_url,
-            account_url: account_url(sign_in_url),
-        },
+        clerk: ClerkScripts::new(app, request),
+        user: session.user.hash(),
         quote,
         saved,
         text: typed.map_or(saved, |flash| flash.text.as_str()),
@@ -104,12 +107,55 @@ pub(crate) fn quote(
         max_characters: MAX_CHARACTERS,
         long: LONG,
     };
+    with_clerk(app, request, StatusCode::OK, &nonce, &page)
+}
+
+/// The page on which clerk-js gets another session and which then loads again.
+///
+/// # Errors
+/// [`Error::Internal`] when it cannot be rendered.
+pub(crate) fn renew(app: &App, request: &Request) -> Result<Response, Error> {
+    let nonce = response::nonce()?;
+    let page = RenewPage {
+        nonce: &nonce,
+        clerk: ClerkScripts::new(app, request),
+    };
+    with_clerk(app, request, StatusCode::UNAUTHORIZED, &nonce, &page)
+}
+
+/// A page that runs clerk-js.
+fn with_clerk(
+    app: &App,
+    request: &Request,
+    status: StatusCode,
+    nonce: &str,
+    page: &impl Template,
+) -> Result<Response, Error> {
     let html = page
         .render()
         .map_err(|error| Error::Internal(error.into()))?;
-    let clerk = instance.csp_directives(origin, sign_in_url, &nonce);
+    let instance = app.auth.instance();
+    let clerk = instance.csp_directives(request.origin.as_str(), &app.config.sign_in_url, nonce);
     let policy = format!("default-src 'none'; {clerk}; base-uri 'none'; frame-ancestors 'none'");
-    Ok(response::html(StatusCode::OK, html, &policy))
+    let mut response = response::html(status, html, &policy);
+    if status == StatusCode::UNAUTHORIZED {
+        response::challenge(&mut response, false);
+    }
+    Ok(response)
+}
+
+impl<'a> ClerkScripts<'a> {
+    fn new(app: &'a App, request: &Request) -> Self {
+        let instance = app.auth.instance();
+        let sign_in_url = &app.config.sign_in_url;
+        Self {
+            publishable_key: instance.publishable_key.as_str(),
+            proxy_url: instance.proxy_url.as_deref(),
+            frontend_api: instance.frontend_api(request.origin.as_str()),
+            sign_in_url,
+            account_url: account_url(sign_in_url),
+        }
+    }
 }
 
 /// The account page beside the sign-in page, for users without clerk-js.
@@ -137,15 +183,10 @@ pub(crate) fn error(_: &App, request: &Request, error: &Error) -> Response {
         return response::problem(error);
     }
     let kind = error.kind();
-    let (explanation, code) = if let Error::Unauthorized { reason, .. } = error {
-        (verification_hint(*reason), Some(reason.as_str()))
-    } else {
-        let id = (kind.code == "internal").then_some(&*request.id);
-        (kind.hint, id)
-    };
+    let code = (kind.code == "internal").then_some(&*request.id);
     let page = ErrorPage {
         title: kind.title,
-        explanation,
+        explanation: kind.hint,
         code,
         retry_secs: kind.retry_after_secs,
         ..ErrorPage::default()
@@ -155,22 +196,76 @@ pub(crate) fn error(_: &App, request: &Request, error: &Error) -> Response {
     response
 }
 
-/// What is probably wrong when a session is there that does not verify.
-fn verification_hint(reason: Reason) -> &'static str {
+/// The page for a session that does not verify, or that redirects do not bring.
+pub(crate) fn refused(refusal: &Refusal) -> Response {
+    let Refusal {
+        reason,
+        handshake_refused,
+        obstacle,
+    } = *refusal;
+    let explanation = match (handshake_refused, reason, obstacle) {
+        (Some(reason), _, _)
+        | (None, reason @ (Reason::SessionTokenNbf | Reason::SessionTokenIatInTheFuture), _)
+        | (None, reason, None) => explain_reason(reason),
+        (None, _, Some(obstacle)) => explain_obstacle(obstacle),
+    };
+    let code = match handshake_refused {
+        Some(refused) => format!("{reason}, handshake: {refused}"),
+        None => reason.to_string(),
+    };
+    let page = ErrorPage {
+        title: match obstacle {
+            Some(_) => "Signing in does not work",
+            None => "You are signed in, but not for this page",
+        },
+        explanation,
+        code: Some(&code),
+        ..ErrorPage::default()
+    };
+    let mut response = page.respond(StatusCode::UNAUTHORIZED);
+    response::challenge(&mut response, false);
+    response
+}
+
+fn explain_obstacle(obstacle: Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::CookiesOff => {
+            "Your browser sends no cookies to this site, and signing in needs them. Allow them and try again."
+        }
+        Obstacle::CookieLost => {
+            "Signing in worked, but its cookie did not come back, while others did. A browser drops a cookie of more \
+             than 4,096 bytes: custom claims of the session may be too large. Or Clerk's domain is not above this one."
+        }
+        Obstacle::Loop | Obstacle::AzpMissing => {
+            "Signing in led back here several times without a session. Wait a minute and try again. If it happens \
+             again, the operator of this site finds more in its log."
+        }
+    }
+}
+
+/// What a session that does not verify shows.
+fn explain_reason(reason: Reason) -> &'static str {
     match reason {
         Reason::TokenInvalidSignature | Reason::JwkKidMismatch => {
-            "The session was signed with another key. Probably the keys of two Clerk instances are mixed: \
-             the publishable key and the JWT key must belong to the same one."
+            "The session was signed with another key. The publishable key and the JWT key must belong to the same \
+             Clerk instance; if they do, the session is another instance's: delete the cookies of this site."
         }
         Reason::TokenInvalidAuthorizedParties => {
             "The session was made for another address. Open the application at its own address, \
              or add this one to its authorized parties."
         }
         Reason::TokenInvalidIssuer => {
-            "The session comes from another issuer. Probably the keys of two Clerk instances are mixed."
+            "The session comes from another issuer than the one that is expected. Behind a proxy of Clerk's Frontend \
+             API the issuer may be the proxy's address: set CLERK_ISSUER to it."
         }
         Reason::SessionTokenNbf | Reason::SessionTokenIatInTheFuture => {
-            "The session is not valid yet. Probably a clock is wrong: the server's or, in development, yours."
+            "The session is not valid yet: the clock of this server is behind Clerk's."
+        }
+        Reason::SessionTokenExpired | Reason::SessionTokenExpiredNonGet => {
+            "A session that was just made had expired already: the clock of this server is ahead of Clerk's."
+        }
+        Reason::SessionTokenIatBeforeClientUat => {
+            "The session that came back is older than the last sign-in. Sign out and in again."
         }
         Reason::TokenInvalid
         | Reason::TokenInvalidAlgorithm
@@ -183,15 +278,9 @@ fn verification_hint(reason: Reason) -> &'static str {
         | Reason::SessionTokenAndUatMissing
         | Reason::SessionTokenButNoClientUat
         | Reason::ClientUatButNoSessionToken
-        | Reason::SessionTokenIatBeforeClientUat
         | Reason::SessionTokenMissing
-        | Reason::SessionTokenExpired
-        | Reason::SessionTokenExpiredNonGet
         | Reason::SessionPending
-        | Reason::PrimaryDomainCrossOriginSync => {
-            "Signing in led back here several times. Probably cookies are switched off, or the \
-             publishable key is that of another Clerk instance."
-        }
+        | Reason::PrimaryDomainCrossOriginSync => explain_obstacle(Obstacle::Loop),
     }
 }
 

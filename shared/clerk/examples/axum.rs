@@ -10,8 +10,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
@@ -39,7 +39,7 @@ async fn page(State(app): State<Arc<App>>, parts: Parts) -> Response {
     let Ok(decision) = app.authenticator.decide(&request).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    let headers = decision.response_headers();
+    let mut headers = decision.response_headers();
     if decision.location().is_some() {
         return (StatusCode::TEMPORARY_REDIRECT, headers).into_response();
     }
@@ -49,7 +49,7 @@ async fn page(State(app): State<Arc<App>>, parts: Parts) -> Response {
         }
         clerk_auth::State::SignedOut {
             reason,
-            loop_stopped: false,
+            obstacle: None,
         } if !reason.is_unverifiable() => {
             let accounts = app
                 .authenticator
@@ -57,40 +57,32 @@ async fn page(State(app): State<Arc<App>>, parts: Parts) -> Response {
                 .publishable_key
                 .accounts_origin();
             let sign_in_url = format!("{accounts}/sign-in");
-            let location = app.authenticator.sign_in_location(&sign_in_url, &request);
-            (
-                StatusCode::TEMPORARY_REDIRECT,
-                headers,
-                [(LOCATION, location)],
-            )
-                .into_response()
+            match app.authenticator.sign_in(&sign_in_url, &request) {
+                Ok(sign_in) => {
+                    sign_in.add_headers(&mut headers);
+                    (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
+                }
+                Err(_) => explain(headers),
+            }
         }
         // Another redirect would not help: something is configured wrongly.
         clerk_auth::State::SignedOut { .. }
         | clerk_auth::State::Handshake { .. }
-        | clerk_auth::State::UnreadableHandshake => (
-            StatusCode::UNAUTHORIZED,
-            headers,
-            "The session does not verify.\n",
-        )
-            .into_response(),
+        | clerk_auth::State::UnreadableHandshake => explain(headers),
     }
+}
+
+fn explain(headers: HeaderMap) -> Response {
+    let text = "The session does not verify.\n";
+    (StatusCode::UNAUTHORIZED, headers, text).into_response()
 }
 
 /// A route of the API: never a redirect, because a program has no use for one.
 async fn me(State(app): State<Arc<App>>, parts: Parts) -> Response {
     let request = RequestView::new(&parts, &app.origin);
-    match app.authenticator.decide(&request).await {
-        Ok(decision) => match decision.state {
-            clerk_auth::State::SignedIn(session) => {
-                session.user.as_str().to_owned().into_response()
-            }
-            clerk_auth::State::SignedOut { reason, .. }
-            | clerk_auth::State::Handshake { reason, .. } => {
-                (StatusCode::UNAUTHORIZED, reason.as_str()).into_response()
-            }
-            clerk_auth::State::UnreadableHandshake => StatusCode::UNAUTHORIZED.into_response(),
-        },
+    match app.authenticator.session(&request).await {
+        Ok(Ok(session)) => session.user.as_str().to_owned().into_response(),
+        Ok(Err(reason)) => (StatusCode::UNAUTHORIZED, reason.as_str()).into_response(),
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }

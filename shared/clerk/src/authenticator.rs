@@ -4,14 +4,19 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::decision::Decision;
+use serde_json::Value;
+
+use crate::decision::{Decision, State};
 use crate::instance::Instance;
 #[cfg(feature = "jwks")]
 use crate::jwks::JwksCache;
 use crate::key::{KeySetUnavailable, PublicKeys};
-use crate::names::HANDSHAKE;
+use crate::reason::{Obstacle, Reason};
 use crate::request::{AuthContext, RequestView};
-use crate::token::{Token, UserHash};
+use crate::sign_in::SignIn;
+use crate::token::Session;
+#[cfg(feature = "jwks")]
+use crate::token::Token;
 
 /// Authenticates the requests to one application.
 ///
@@ -75,51 +80,111 @@ impl Authenticator {
         request: &RequestView<'_>,
         now_ms: i64,
     ) -> Result<Decision, KeySetUnavailable> {
-        let context = AuthContext::new(&self.instance, request, now_ms);
-        let mut decision = match &self.keys {
-            KeySource::Fixed(keys) => context.decide(keys),
+        let payload = self.handshake_payload(request, now_ms).await;
+        let request = RequestView {
+            handshake_payload: payload.as_deref().or(request.handshake_payload),
+            ..request.clone()
+        };
+        let keys = self.keys(&request, now_ms).await?;
+        let context = AuthContext::new(&self.instance, &request, Some(keys.as_ref()), now_ms);
+        Ok(context.decide(keys.as_ref()))
+    }
+
+    /// The session of a request that cannot be redirected, such as one to an API,
+    /// now; or Clerk's reason why there is none.
+    ///
+    /// Handshakes are ignored. They are for page loads, and one that a sibling
+    /// domain planted would make a user's request act for another.
+    ///
+    /// # Errors
+    /// The key set is needed and nothing of it is known.
+    pub async fn session(
+        &self,
+        request: &RequestView<'_>,
+    ) -> Result<Result<Session, Reason>, KeySetUnavailable> {
+        let now_ms = now_ms();
+        let keys = self.keys(request, now_ms).await?;
+        let mut context = AuthContext::new(&self.instance, request, Some(keys.as_ref()), now_ms);
+        context.handshake = None;
+        Ok(match context.decide(keys.as_ref()).state {
+            State::SignedIn(session) => Ok(session),
+            State::SignedOut { reason, .. } | State::Handshake { reason, .. } => Err(reason),
+            State::UnreadableHandshake => Err(Reason::TokenInvalid),
+        })
+    }
+
+    /// The redirect to the sign-in page, which will lead back to this request.
+    ///
+    /// # Errors
+    /// Too many redirects have followed each other: the sign-in page leads back
+    /// without a session.
+    pub fn sign_in(
+        &self,
+        sign_in_url: &str,
+        request: &RequestView<'_>,
+    ) -> Result<SignIn, Obstacle> {
+        AuthContext::new(&self.instance, request, None, now_ms()).sign_in(sign_in_url)
+    }
+
+    /// What the Backend API has for the nonce of a handshake, where one came back
+    /// to a page load. Without it the decision is made as if none had.
+    #[cfg(feature = "jwks")]
+    async fn handshake_payload(
+        &self,
+        request: &RequestView<'_>,
+        now_ms: i64,
+    ) -> Option<Vec<Value>> {
+        let backend = self.instance.backend.as_ref()?;
+        let context = AuthContext::new(&self.instance, request, None, now_ms);
+        if context.header_token.is_some() || !request.is_eligible_for_handshake() {
+            return None;
+        }
+        match backend.handshake_payload(&context.nonce()?).await {
+            Ok(payload) => Some(payload),
+            Err(error) => {
+                tracing::warn!(error, "the payload of a handshake was not fetched");
+                None
+            }
+        }
+    }
+
+    #[cfg(not(feature = "jwks"))]
+    async fn handshake_payload(&self, _: &RequestView<'_>, _: i64) -> Option<Vec<Value>> {
+        None
+    }
+
+    async fn keys(
+        &self,
+        request: &RequestView<'_>,
+        now_ms: i64,
+    ) -> Result<Keys<'_>, KeySetUnavailable> {
+        match &self.keys {
+            KeySource::Fixed(keys) => Ok(Keys::Fixed(keys)),
             #[cfg(feature = "jwks")]
             KeySource::Jwks(cache) => {
                 let url = self.instance.frontend_api(request.origin) + "/.well-known/jwks.json";
-                let keys: Arc<_> = cache.fetch_for(&context.key_ids(), &url, now_ms).await?;
-                context.decide(&keys)
+                let context = AuthContext::new(&self.instance, request, None, now_ms);
+                let keys = cache.fetch_for(&context.key_ids(), &url, now_ms).await?;
+                Ok(Keys::Fetched(keys))
             }
-        };
-        decision.set_cookie.extend(self.expire_handshake(request));
-        Ok(decision)
-    }
-
-    /// The user that the session cookie names, without any proof: it may have
-    /// expired, or be forged.
-    #[must_use]
-    pub fn claimed_user(&self, request: &RequestView<'_>) -> Option<UserHash> {
-        let context = self.context(request);
-        UserHash::claimed_by(&Token::decode(context.cookies.session.as_deref()?)?)
-    }
-
-    /// URL of the sign-in page, which will lead back to this request.
-    #[must_use]
-    pub fn sign_in_location(&self, sign_in_url: &str, request: &RequestView<'_>) -> String {
-        self.context(request).sign_in_location(sign_in_url)
-    }
-
-    /// `Set-Cookie` values that delete a handshake cookie of production.
-    ///
-    /// A handshake takes precedence over every other cookie: one that stays would
-    /// sign a user in again right after signing out.
-    fn expire_handshake(&self, request: &RequestView<'_>) -> Vec<String> {
-        let key = &self.instance.publishable_key;
-        if key.is_development() || request.cookies().get(HANDSHAKE).is_none() {
-            return Vec::new();
         }
-        let host = key.frontend_api_host();
-        let domain = host.strip_prefix("clerk.").unwrap_or(host);
-        let expired = format!("{HANDSHAKE}=; Path=/; Max-Age=0; Secure; HttpOnly");
-        vec![expired.clone(), format!("{expired}; Domain={domain}")]
     }
+}
 
-    fn context<'a>(&'a self, request: &'a RequestView<'a>) -> AuthContext<'a> {
-        AuthContext::new(&self.instance, request, now_ms())
+/// The keys for one decision.
+enum Keys<'a> {
+    Fixed(&'a PublicKeys),
+    #[cfg(feature = "jwks")]
+    Fetched(Arc<PublicKeys>),
+}
+
+impl AsRef<PublicKeys> for Keys<'_> {
+    fn as_ref(&self) -> &PublicKeys {
+        match self {
+            Self::Fixed(keys) => keys,
+            #[cfg(feature = "jwks")]
+            Self::Fetched(keys) => keys,
+        }
     }
 }
 
@@ -127,13 +192,9 @@ impl Authenticator {
 impl AuthContext<'_> {
     /// The key ids that the request's tokens name.
     fn key_ids(&self) -> Vec<String> {
-        let tokens = match self.request.header_token() {
-            Some(token) => [Some(token), None],
-            None => [self.handshake.as_deref(), self.cookies.session.as_deref()],
-        };
+        let tokens = self.tokens();
         let ids = tokens
-            .into_iter()
-            .flatten()
+            .iter()
             .filter_map(|token| Token::decode(token)?.key_id().map(str::to_owned));
         ids.collect()
     }
@@ -152,7 +213,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{
-        DEVELOPMENT, ISSUER, ORIGIN, PRODUCTION, claims, instance, keys, page_load, session, with,
+        ISSUER, PRODUCTION, claims, header, instance, keys, page_load, session, with,
     };
 
     fn authenticator(publishable_key: &str) -> Authenticator {
@@ -166,39 +227,37 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_handshake_cookie_of_production_is_deleted_on_both_domains() {
-        let expired =
-            |key: &str, cookie: &str| authenticator(key).expire_handshake(&with_cookie(cookie));
-        let cookie = "a=b; __clerk_handshake=token";
-        assert_eq!(
-            expired(PRODUCTION, cookie),
-            [
-                "__clerk_handshake=; Path=/; Max-Age=0; Secure; HttpOnly",
-                "__clerk_handshake=; Path=/; Max-Age=0; Secure; HttpOnly; Domain=example.com",
-            ]
-        );
-        assert!(expired(PRODUCTION, "a=b").is_empty());
-        assert!(expired(DEVELOPMENT, cookie).is_empty());
+    #[tokio::test]
+    async fn an_api_ignores_handshakes() {
+        let other = session(&with(claims(), "sub", "user_2"));
+        let directives = json!([format!("__session={other}; Path=/")]);
+        let handshake = ISSUER.token(&header(), &json!({ "handshake": directives }));
+        let own = session(&live(claims()));
+        let target = format!("/?__clerk_handshake={handshake}");
+        let cookie = format!("__clerk_handshake={handshake}");
+        let signed_in = format!("{cookie}; __session={own}; __client_uat=1");
+        let session = async |cookie: &str, target| {
+            let view = RequestView {
+                target,
+                sec_fetch_dest: Some("empty"),
+                ..with_cookie(cookie)
+            };
+            authenticator(PRODUCTION).session(&view).await.unwrap()
+        };
+        for target in ["/", &target] {
+            let user = session(&signed_in, target).await.unwrap().user;
+            assert_eq!(user.as_str(), "user_1");
+            assert!(session(&cookie, target).await.is_err());
+        }
     }
 
-    #[test]
-    fn the_session_cookie_names_a_user_even_when_it_has_expired() {
-        let claimed = |cookie: &str| {
-            let hash = authenticator(PRODUCTION).claimed_user(&with_cookie(cookie))?;
-            Some(hash.as_str().to_owned())
-        };
-        let session = |sub: &str| {
-            let token = session(&with(claims(), "sub", sub));
-            format!("__session={token}; __client_uat=1")
-        };
-        let one = claimed(&session("user_1")).unwrap();
-        assert_eq!(one.len(), 8);
-        assert_eq!(claimed(&session("user_1")), Some(one.clone()));
-        assert_ne!(claimed(&session("user_2")), Some(one));
-        for nobody in ["", "__session=bad; __client_uat=1"] {
-            assert_eq!(claimed(nobody), None);
-        }
+    /// The claims of a session that lives now, by the clock of this machine.
+    fn live(mut claims: Value) -> Value {
+        let now = now_ms() / 1000;
+        claims["iat"] = (now - 10).into();
+        claims["nbf"] = (now - 20).into();
+        claims["exp"] = (now + 600).into();
+        claims
     }
 
     #[cfg(feature = "jwks")]
@@ -206,11 +265,12 @@ mod tests {
     fn the_keys_that_a_request_needs_are_those_of_its_tokens() {
         let ids = |authorization: Option<&str>, target: &str, cookie: &str| {
             let view = RequestView {
-                authorization,
+                authorization: authorization.map(Into::into),
                 target,
                 ..with_cookie(cookie)
             };
-            authenticator(PRODUCTION).context(&view).key_ids()
+            let instance = instance(PRODUCTION);
+            AuthContext::new(&instance, &view, None, 0).key_ids()
         };
         let token = |id: &str| ISSUER.token(&json!({ "alg": "RS256", "kid": id }), &claims());
         let [header, handshake, session] = ["h", "s", "c"].map(token);
@@ -222,20 +282,5 @@ mod tests {
         assert_eq!(ids(None, "/", &cookie), ["c"]);
         assert!(ids(None, "/", "__session=bad").is_empty());
         assert!(ids(None, "/", &format!("__session={}", token("a b"))).is_empty());
-    }
-
-    #[test]
-    fn the_sign_in_page_leads_back() {
-        let request = RequestView {
-            target: "/api/quote?a=b",
-            ..page_load()
-        };
-        let location = authenticator(PRODUCTION).sign_in_location("https://a.example/in", &request);
-        let return_url = "https%3A%2F%2Fwww.example.com%2Fapi%2Fquote%3Fa%3Db";
-        assert_eq!(request.origin, ORIGIN);
-        assert_eq!(
-            location,
-            format!("https://a.example/in?redirect_url={return_url}")
-        );
     }
 }

@@ -9,19 +9,46 @@ use crate::instance::PublishableKey;
 use crate::names::{CLIENT_UAT_COOKIE, DEV_BROWSER, SESSION_COOKIE};
 use crate::token::Token;
 
+/// Most values of one name that are looked at: limits what a request can cost.
+pub(crate) const MAX_CANDIDATES: usize = 8;
+
 /// The cookies of a request by name. Of several with one name the first wins.
-pub(crate) struct Cookies<'a>(HashMap<&'a str, &'a str>);
+pub(crate) struct Cookies<'a>(HashMap<&'a str, Vec<&'a str>>);
 
 impl<'a> Cookies<'a> {
     /// Reads a `Cookie` header.
     pub(crate) fn parse(header: &'a str) -> Self {
-        let mut cookies = HashMap::new();
+        let mut cookies: HashMap<_, Vec<_>> = HashMap::new();
         for pair in header.split(';') {
             if let Some((name, value)) = pair.split_once('=') {
-                cookies.entry(trim(name)).or_insert_with(|| trim(value));
+                cookies.entry(trim(name)).or_default().push(trim(value));
             }
         }
         Self(cookies)
+    }
+
+    /// Puts the first value that is a token of this kind before the others of its
+    /// name; returns whether there is one.
+    ///
+    /// Two applications under one registrable domain may set cookies of one name
+    /// on different domains, and a browser sends both.
+    pub(crate) fn prefer(&mut self, name: &str, mut is: impl FnMut(&Token<'_>) -> bool) -> bool {
+        let Some(values) = self.0.get_mut(name).filter(|values| values.len() > 1) else {
+            return false;
+        };
+        let mut candidates = values.iter().take(MAX_CANDIDATES);
+        let found = candidates.position(|raw| Token::decode(&decode(raw)).is_some_and(|t| is(&t)));
+        if let Some(index) = found {
+            values[..=index].rotate_right(1);
+        }
+        found.is_some()
+    }
+
+    /// The values of a name, decoded, without empty ones.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+        let values = self.0.get(name).map(Vec::as_slice).unwrap_or_default();
+        let decoded = values.iter().take(MAX_CANDIDATES).map(|raw| decode(raw));
+        decoded.filter(|value| !value.is_empty())
     }
 
     /// The value, percent-decoded; `None` when absent or empty.
@@ -29,14 +56,7 @@ impl<'a> Cookies<'a> {
     /// A value with a bad escape is taken as it is. Decoding happens after
     /// splitting, so that an encoded `;` cannot smuggle in a second cookie.
     pub(crate) fn get(&self, name: &str) -> Option<Cow<'a, str>> {
-        let raw = *self.0.get(name)?;
-        let decoded = if has_bad_escape(raw) {
-            Cow::Borrowed(raw)
-        } else {
-            percent_decode_str(raw)
-                .decode_utf8()
-                .unwrap_or(Cow::Borrowed(raw))
-        };
+        let decoded = decode(self.0.get(name)?.first()?);
         (!decoded.is_empty()).then_some(decoded)
     }
 
@@ -50,10 +70,12 @@ impl<'a> Cookies<'a> {
                 self.get(base)
             }
         };
+        let uat = chosen(CLIENT_UAT_COOKIE);
         InstanceCookies {
             suffixed,
             session: chosen(SESSION_COOKIE),
-            client_uat: chosen(CLIENT_UAT_COOKIE).map_or(0, |uat| decimal(&uat)),
+            client_uat: uat.as_deref().map_or(0, decimal),
+            signed_out: uat.as_deref() == Some("0"),
             dev_browser: chosen(DEV_BROWSER),
         }
     }
@@ -108,6 +130,8 @@ pub(crate) struct InstanceCookies<'a> {
     pub(crate) session: Option<Cow<'a, str>>,
     /// When the client last signed in, in seconds; 0: nobody is signed in.
     pub(crate) client_uat: u64,
+    /// Whether they say that nobody is signed in; not so where they say nothing.
+    pub(crate) signed_out: bool,
     /// Development: the token that stands for this browser.
     pub(crate) dev_browser: Option<Cow<'a, str>>,
 }
@@ -130,13 +154,13 @@ impl Token<'_> {
             .is_some_and(|iss| without_schemes(iss) == host)
     }
 
-    fn is_past(&self, now_ms: i64) -> bool {
+    pub(crate) fn is_past(&self, now_ms: i64) -> bool {
         let now = now_ms.div_euclid(1000) as f64;
         self.seconds("exp").is_some_and(|exp| exp <= now)
     }
 }
 
-fn suffixed_name(base: &str, key: &PublishableKey) -> String {
+pub(crate) fn suffixed_name(base: &str, key: &PublishableKey) -> String {
     format!("{base}_{}", key.cookie_suffix())
 }
 
@@ -170,6 +194,15 @@ pub(crate) fn decimal(text: &str) -> u64 {
 /// Blanks and tabs go, quotes stay: RFC 6265 gives them no meaning.
 fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
+}
+
+fn decode(raw: &str) -> Cow<'_, str> {
+    if has_bad_escape(raw) {
+        return Cow::Borrowed(raw);
+    }
+    percent_decode_str(raw)
+        .decode_utf8()
+        .unwrap_or(Cow::Borrowed(raw))
 }
 
 fn has_bad_escape(text: &str) -> bool {

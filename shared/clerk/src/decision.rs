@@ -4,13 +4,13 @@
 //! The rows are those of the state machine of `authenticateRequest` in
 //! `@clerk/backend`, without satellites and the calls that need a secret key.
 
-use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use http::header::HeaderMap;
 
-use crate::handshake::Return;
+use crate::handshake::{Return, add_redirect, redirect_count_cookie};
 use crate::instance::Instance;
 use crate::key::PublicKeys;
-use crate::names::{DEV_BROWSER, HANDSHAKE, HANDSHAKE_NONCE, HELP_PARAMETER};
-use crate::reason::Reason;
+use crate::names::{DEV_BROWSER, HANDSHAKE, HANDSHAKE_NONCE};
+use crate::reason::{Obstacle, Reason};
 use crate::request::{AuthContext, RequestView};
 use crate::token::{Session, Token};
 
@@ -25,6 +25,8 @@ pub struct Decision {
     pub return_url: Option<String>,
     /// `Set-Cookie` values to send with any answer, in this order.
     pub set_cookie: Vec<String>,
+    /// Why what a handshake brought was refused, where one came back and was.
+    pub handshake_refused: Option<Reason>,
 }
 
 /// Whether a request is signed in.
@@ -36,8 +38,9 @@ pub enum State {
     SignedOut {
         /// Clerk's reason.
         reason: Reason,
-        /// A handshake would have followed, had there not been too many in a row.
-        loop_stopped: bool,
+        /// What stands in the way, where more is known: signing in again will not
+        /// help then.
+        obstacle: Option<Obstacle>,
     },
     /// Not known yet: the browser is redirected to find out.
     Handshake {
@@ -54,7 +57,7 @@ impl Decision {
     fn signed_out(reason: Reason) -> Self {
         Self::from(State::SignedOut {
             reason,
-            loop_stopped: false,
+            obstacle: None,
         })
     }
 
@@ -73,8 +76,6 @@ impl Decision {
     /// The headers of a response to a page load: the cookies to set,
     /// Clerk's status and reason and, where the browser must be redirected (by a
     /// 307), `Location` and what keeps the redirect out of every cache.
-    ///
-    /// A cached redirect would send the browser round for ever.
     #[must_use]
     pub fn response_headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -83,18 +84,7 @@ impl Decision {
             State::Handshake { reason, .. } => headers.extend(reason.headers("handshake")),
             State::SignedIn(_) | State::UnreadableHandshake => {}
         }
-        let mut append = |name: HeaderName, value: &str| {
-            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-                headers.append(name, value);
-            }
-        };
-        for cookie in &self.set_cookie {
-            append(SET_COOKIE, cookie);
-        }
-        if let Some(location) = self.location() {
-            append(LOCATION, location);
-            append(CACHE_CONTROL, "private, no-store");
-        }
+        add_redirect(&mut headers, self.location(), &self.set_cookie);
         headers
     }
 }
@@ -105,6 +95,7 @@ impl From<State> for Decision {
             state,
             return_url: None,
             set_cookie: Vec::new(),
+            handshake_refused: None,
         }
     }
 }
@@ -120,16 +111,25 @@ pub fn authenticate(
     request: &RequestView<'_>,
     now_ms: i64,
 ) -> Decision {
-    AuthContext::new(instance, request, now_ms).decide(keys)
+    AuthContext::new(instance, request, Some(keys), now_ms).decide(keys)
 }
+
+/// A session that lacks only `azp`.
+const AZP_MISSING: State = State::SignedOut {
+    reason: Reason::TokenInvalidAuthorizedParties,
+    obstacle: Some(Obstacle::AzpMissing),
+};
 
 impl AuthContext<'_> {
     /// The decision about the request.
     pub(crate) fn decide(&self, keys: &PublicKeys) -> Decision {
-        let mut decision = match self.request.header_token() {
+        let mut decision = match self.header_token {
             Some(token) => self.by_header(token, keys),
             None => self.by_cookies(keys),
         };
+        if self.instance.hardened && self.header_token.is_none() {
+            self.leave_no_handshake(&mut decision, keys);
+        }
         // Tasks such as choosing an organization are left: for an application
         // nobody is signed in yet.
         if let State::SignedIn(Session { pending: true, .. }) = decision.state {
@@ -146,9 +146,28 @@ impl AuthContext<'_> {
     }
 
     fn by_cookies(&self, keys: &PublicKeys) -> Decision {
-        if let Some(decision) = self.returning(keys) {
-            return decision;
+        let handshake_refused = match self.finish_handshake(keys) {
+            None => None,
+            Some(Return::Ignored(reason)) => reason,
+            Some(Return::Unreadable) => return State::UnreadableHandshake.into(),
+            Some(Return::SignedIn(session, directives)) => {
+                return self.returned(State::SignedIn(session), directives);
+            }
+            Some(Return::SignedOut(directives)) => {
+                let state = Decision::signed_out(Reason::SessionTokenMissing).state;
+                return self.returned(state, directives);
+            }
+            Some(Return::AzpMissing(directives)) => {
+                return self.returned(AZP_MISSING, directives);
+            }
+        };
+        Decision {
+            handshake_refused,
+            ..self.by_session(keys)
         }
+    }
+
+    fn by_session(&self, keys: &PublicKeys) -> Decision {
         if self.is_development() && self.request.has_parameter(DEV_BROWSER) {
             return self.handshake(Reason::DevBrowserSync, None);
         }
@@ -162,35 +181,53 @@ impl AuthContext<'_> {
             (_, Some(session)) => session,
         };
         match self.verify_since_sign_in(session, keys) {
-            Ok(_) if self.redirect_count == 0 && self.comes_from_another_site() => {
+            Ok(_) if self.redirect_count() == 0 && self.comes_from_another_site() => {
                 self.handshake(Reason::PrimaryDomainCrossOriginSync, None)
             }
             Ok(session) => State::SignedIn(session).into(),
+            Err(Reason::TokenInvalidAuthorizedParties) if self.can_renew(session) => {
+                AZP_MISSING.into()
+            }
             Err(reason) => self.unverified(reason, None),
         }
     }
 
-    /// The decision that a returning handshake makes, if it makes one.
-    fn returning(&self, keys: &PublicKeys) -> Option<Decision> {
-        let (state, set_cookie) = match self.finish_handshake(self.handshake.as_deref()?, keys) {
-            Return::SignedIn(session, directives) => (State::SignedIn(session), directives),
-            Return::SignedOut(directives) => {
-                let signed_out = Decision::signed_out(Reason::SessionTokenMissing);
-                (signed_out.state, directives)
-            }
-            Return::Unreadable => return Some(State::UnreadableHandshake.into()),
-            Return::Ignored => return None,
-        };
+    /// Whether a session that is refused for its `azp` lacks nothing else, and a
+    /// page can be shown that gets another.
+    fn can_renew(&self, session: &str) -> bool {
+        self.instance.hardened
+            && self.request.is_eligible_for_handshake()
+            && Token::decode(session).is_some_and(|token| token.lacks_azp())
+    }
+
+    /// The decision that a returning handshake makes.
+    fn returned(&self, state: State, mut set_cookie: Vec<String>) -> Decision {
         // In development the token came in the URL: it must not stay there.
-        let return_url = self.is_development().then(|| {
-            let added = [HANDSHAKE, HELP_PARAMETER, DEV_BROWSER, HANDSHAKE_NONCE];
-            self.request.url_without(&added)
-        });
-        Some(Decision {
-            state,
+        let return_url = self.is_development().then(|| self.clean_url());
+        if return_url.is_some() && self.mark.is_some() {
+            // The count is taken off the URL, so that it must not expire now.
+            set_cookie.extend(self.counted.map(redirect_count_cookie));
+        }
+        Decision {
             return_url,
             set_cookie,
-        })
+            ..state.into()
+        }
+    }
+
+    /// Takes a handshake off that was used up or passed over: out of the URL in
+    /// development, else out of the cookies.
+    fn leave_no_handshake(&self, decision: &mut Decision, keys: &PublicKeys) {
+        decision.set_cookie.extend(self.expire_handshake(keys));
+        let added = [HANDSHAKE, HANDSHAKE_NONCE];
+        let in_url = || added.iter().any(|name| self.request.has_parameter(name));
+        if self.is_development()
+            && matches!(decision.state, State::SignedIn(_))
+            && decision.return_url.is_none()
+            && in_url()
+        {
+            decision.return_url = Some(self.clean_url());
+        }
     }
 
     fn verify(&self, token: &str, keys: &PublicKeys) -> Result<Session, Reason> {
@@ -236,12 +273,8 @@ impl AuthContext<'_> {
             return Decision::signed_out(reason);
         }
         if self.is_in_a_loop() {
-            let loop_stopped = true;
-            return State::SignedOut {
-                reason,
-                loop_stopped,
-            }
-            .into();
+            let obstacle = Some(self.loop_obstacle());
+            return State::SignedOut { reason, obstacle }.into();
         }
         let location = self.handshake_location(reason, header_token);
         Decision {
@@ -274,7 +307,7 @@ mod tests {
     fn with_header(key: &str, token: &str) -> Decision {
         let authorization = format!("Bearer {token}");
         let request = RequestView {
-            authorization: Some(&authorization),
+            authorization: Some((&authorization).into()),
             ..page_load()
         };
         decide(key, &request)
@@ -290,7 +323,7 @@ mod tests {
     fn assert_signed_out(decision: &Decision, expected: Reason) {
         let state = State::SignedOut {
             reason: expected,
-            loop_stopped: false,
+            obstacle: None,
         };
         assert_eq!(decision.state, state);
         assert!(decision.location().is_none() && decision.set_cookie.is_empty());
@@ -316,7 +349,7 @@ mod tests {
         let handshake = ISSUER.token(&header(), &serde_json::json!({ "handshake": [] }));
         let cookie = format!("__session={good}; __client_uat=1; __clerk_handshake={handshake}");
         let request = RequestView {
-            authorization: Some("Bearer bad"),
+            authorization: Some("Bearer bad".into()),
             cookie: Some((&cookie).into()),
             ..page_load()
         };
@@ -324,7 +357,7 @@ mod tests {
         let authorization = format!("Bearer {good}");
         let cookie = format!("__client_uat={}", NOW + 1_000);
         let request = RequestView {
-            authorization: Some(&authorization),
+            authorization: Some((&authorization).into()),
             cookie: Some((&cookie).into()),
             referer: Some("https://search.example/"),
             ..page_load()
@@ -336,7 +369,7 @@ mod tests {
     fn another_scheme_leaves_it_to_the_cookies() {
         let cookie = format!("__session={}; __client_uat=1", session(&claims()));
         let request = RequestView {
-            authorization: Some("Basic dXNlcg=="),
+            authorization: Some("Basic dXNlcg==".into()),
             cookie: Some((&cookie).into()),
             ..page_load()
         };
@@ -593,7 +626,7 @@ mod tests {
         let decision = with_cookies(DEVELOPMENT, &format!("__clerk_handshake={handshake}"));
         let state = State::SignedOut {
             reason: Reason::SessionPending,
-            loop_stopped: false,
+            obstacle: None,
         };
         assert_eq!(decision.state, state);
         assert_eq!(serde_json::json!(decision.set_cookie), directives);

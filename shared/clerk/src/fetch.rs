@@ -1,4 +1,4 @@
-//! A GET over TLS, for the key set.
+//! A GET over TLS, for the key set and the Backend API.
 //!
 //! The connector loads the system's bundle as well, whatever `SSL_CERT_FILE`
 //! says: an application may name other roots there, for its database. It is
@@ -11,12 +11,14 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, HOST, LOCATION, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, HOST, LOCATION, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use native_tls::{Certificate, Protocol, TlsConnector};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use url::Url;
+
+use crate::names::API_VERSION;
 
 /// Largest answer read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -37,16 +39,17 @@ enum Answer {
     Redirect(Url),
 }
 
-/// The body at an `https` or, on loopback, `http` URL.
+/// The body at an `https` or, on loopback, `http` URL. `secret_key` is sent to
+/// Clerk's Backend API.
 ///
 /// One redirect is followed, to the same origin only: the configuration says
 /// whose keys are trusted, and the host of a redirect is not in it.
 ///
 /// # Errors
 /// What went wrong, in words for the log.
-pub(crate) async fn get(url: &str) -> Result<Vec<u8>, String> {
+pub(crate) async fn get(url: &str, secret_key: Option<&str>) -> Result<Vec<u8>, String> {
     let url = Url::parse(url).map_err(|_| "not a URL")?;
-    let target = match request(&url).await? {
+    let target = match request(&url, secret_key).await? {
         Answer::Body(body) => return Ok(body),
         Answer::Redirect(target) => target,
     };
@@ -54,23 +57,23 @@ pub(crate) async fn get(url: &str) -> Result<Vec<u8>, String> {
         let origin = target.origin().ascii_serialization();
         return Err(format!("redirected to another origin, {origin}"));
     }
-    match request(&target).await? {
+    match request(&target, secret_key).await? {
         Answer::Body(body) => Ok(body),
         Answer::Redirect(_) => Err("redirected twice".to_owned()),
     }
 }
 
-async fn request(url: &Url) -> Result<Answer, String> {
+async fn request(url: &Url, secret_key: Option<&str>) -> Result<Answer, String> {
     let host = url.host_str().ok_or("a URL without host")?;
     let port = url.port_or_known_default().ok_or("a URL without port")?;
     let address = (host.trim_matches(['[', ']']), port);
     let stream = TcpStream::connect(address).await.map_err(text)?;
     if url.scheme() == "http" {
-        return exchange(stream, url).await;
+        return exchange(stream, url, secret_key).await;
     }
     let connector = tokio_native_tls::TlsConnector::from(connector()?);
     let stream = connector.connect(address.0, stream).await.map_err(text)?;
-    exchange(stream, url).await
+    exchange(stream, url, secret_key).await
 }
 
 fn connector() -> Result<TlsConnector, String> {
@@ -90,18 +93,22 @@ fn text(error: impl Display) -> String {
     error.to_string()
 }
 
-async fn exchange<S>(stream: S, url: &Url) -> Result<Answer, String>
+async fn exchange<S>(stream: S, url: &Url, secret_key: Option<&str>) -> Result<Answer, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
     let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
-    let request = Request::get(target)
+    let mut request = Request::get(target)
         .header(HOST, authority)
         .header(USER_AGENT, PRODUCT)
-        .header(ACCEPT, "application/json")
-        .body(Empty::<Bytes>::new())
-        .map_err(text)?;
+        .header(ACCEPT, "application/json");
+    if let Some(secret_key) = secret_key {
+        request = request
+            .header(AUTHORIZATION, format!("Bearer {secret_key}"))
+            .header("clerk-api-version", API_VERSION);
+    }
+    let request = request.body(Empty::<Bytes>::new()).map_err(text)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
     let driver = tokio::spawn(connection);
     let answer = async {

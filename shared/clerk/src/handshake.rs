@@ -5,20 +5,21 @@
 //! to the Frontend API, which knows whether the user is still signed in and
 //! sends the answer back as signed cookies.
 
+use std::borrow::Cow;
+
+use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use serde_json::Value;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use crate::key::PublicKeys;
 use crate::names::{
-    API_VERSION_PARAMETER, DEV_BROWSER, DEV_SESSION_PARAMETER, HANDSHAKE_REASON_PARAMETER,
-    REDIRECT_COUNT_COOKIE, REDIRECT_URL_PARAMETER, SESSION_COOKIE, SUFFIXED_COOKIES_PARAMETER,
+    API_VERSION, API_VERSION_PARAMETER, DEV_BROWSER, DEV_SESSION_PARAMETER, HANDSHAKE,
+    HANDSHAKE_NONCE, HANDSHAKE_REASON_PARAMETER, HELP_PARAMETER, REDIRECT_COUNT_COOKIE,
+    REDIRECT_URL_PARAMETER, REDIRECTS_PARAMETER, SESSION_COOKIE, SUFFIXED_COOKIES_PARAMETER,
 };
-use crate::reason::Reason;
+use crate::reason::{Obstacle, Reason};
 use crate::request::{AuthContext, RequestView};
 use crate::token::{Session, Token};
-
-/// Clerk API version that the protocol below is taken from.
-const API_VERSION: &str = "2026-05-12";
 
 /// Redirects in a row after which something is wrong with the configuration.
 const REDIRECT_LIMIT: u64 = 3;
@@ -44,24 +45,87 @@ impl RequestView<'_> {
 }
 
 impl AuthContext<'_> {
-    /// Whether as many handshakes have followed each other as may.
+    /// Whether as many redirects have followed each other as may.
     pub(crate) fn is_in_a_loop(&self) -> bool {
-        self.redirect_count >= REDIRECT_LIMIT
+        self.redirect_count() >= REDIRECT_LIMIT
     }
 
-    /// The `Set-Cookie` value that counts one more handshake.
+    /// Why redirects lead back here, as far as the request shows it.
+    pub(crate) fn loop_obstacle(&self) -> Obstacle {
+        let Some(mark) = self.mark else {
+            return Obstacle::Loop;
+        };
+        // Each redirect sets a cookie that lives longer than this; in development
+        // a handshake has set others, which stay.
+        let is_sent_at_once = mark.age_secs < REDIRECT_COUNT_MAX_AGE;
+        if self.request.cookie.is_none() && (is_sent_at_once || self.is_development()) {
+            return Obstacle::CookiesOff;
+        }
+        let is_lost = if self.is_development() {
+            self.cookies.session.is_none()
+        } else {
+            self.handshake.is_none() && self.nonce().is_none()
+        };
+        if is_lost && self.cookies.client_uat != 0 {
+            Obstacle::CookieLost
+        } else {
+            Obstacle::Loop
+        }
+    }
+
+    /// The `Set-Cookie` value that counts one more redirect.
     pub(crate) fn count_redirect(&self) -> String {
-        let count = self.redirect_count + 1;
-        format!(
-            "{REDIRECT_COUNT_COOKIE}={count}; SameSite=Lax; HttpOnly; Max-Age={REDIRECT_COUNT_MAX_AGE}"
-        )
+        redirect_count_cookie(self.redirect_count() + 1)
+    }
+
+    /// The value of [`REDIRECTS_PARAMETER`] that counts one more redirect.
+    fn next_mark(&self) -> String {
+        let seconds = self.now_ms.div_euclid(1000);
+        format!("{}.{seconds}", self.redirect_count() + 1)
+    }
+
+    /// The URL that a redirect leads back to, without the tokens in it.
+    pub(crate) fn way_back(&self) -> String {
+        let request = self.request;
+        if !self.instance.hardened {
+            return request.url_without(&[DEV_BROWSER, DEV_SESSION_PARAMETER]);
+        }
+        let without = [
+            DEV_BROWSER,
+            DEV_SESSION_PARAMETER,
+            HANDSHAKE,
+            HANDSHAKE_NONCE,
+            REDIRECTS_PARAMETER,
+        ];
+        request.url(&without, Some((REDIRECTS_PARAMETER, &self.next_mark())))
+    }
+
+    /// The URL of the request without what a handshake added to it. The mark stays
+    /// where the cookie that counts did not come.
+    pub(crate) fn clean_url(&self) -> String {
+        let added = [HANDSHAKE, HELP_PARAMETER, DEV_BROWSER, HANDSHAKE_NONCE];
+        match (self.mark, self.counted) {
+            (Some(_), Some(_)) => {
+                let added = [&added[..], &[REDIRECTS_PARAMETER]].concat();
+                self.request.url_without(&added)
+            }
+            (Some(_), None) | (None, _) => self.request.url_without(&added),
+        }
+    }
+
+    /// What refers to the payload of a handshake, by the stricter rules. In
+    /// production only the cookie counts: a link must not sign anyone in.
+    pub(crate) fn nonce(&self) -> Option<Cow<'_, str>> {
+        let by_link = self.request.parameter(HANDSHAKE_NONCE);
+        by_link
+            .filter(|_| self.is_development())
+            .or_else(|| self.request.cookies().get(HANDSHAKE_NONCE))
+            .filter(|nonce| nonce.len() <= 128 && nonce.bytes().all(is_nonce_byte))
     }
 
     /// URL of the handshake at the Frontend API.
     pub(crate) fn handshake_location(&self, reason: Reason, header_token: Option<&str>) -> String {
-        let return_url = self
-            .request
-            .url_without(&[DEV_BROWSER, DEV_SESSION_PARAMETER]);
+        let return_url = self.way_back();
         let suffixed = self.cookies.suffixed.to_string();
         let mut query = form_urlencoded::Serializer::new(String::new());
         query
@@ -69,6 +133,9 @@ impl AuthContext<'_> {
             .append_pair(API_VERSION_PARAMETER, API_VERSION)
             .append_pair(SUFFIXED_COOKIES_PARAMETER, &suffixed)
             .append_pair(HANDSHAKE_REASON_PARAMETER, reason.as_str());
+        if self.instance.backend.is_some() {
+            query.append_pair("format", "nonce");
+        }
         if let Some(session) = self.cookies.session.as_deref().or(header_token) {
             query.append_pair(SESSION_COOKIE, session);
         }
@@ -81,38 +148,91 @@ impl AuthContext<'_> {
         format!("{frontend_api}/v1/client/handshake?{}", query.finish())
     }
 
-    /// Reads a handshake token and the session in it.
-    ///
+    /// Reads what a handshake brought and the session in it; `None` where none came
+    /// back.
+    pub(crate) fn finish_handshake(&self, keys: &PublicKeys) -> Option<Return> {
+        let payload = self.request.handshake_payload;
+        if payload.is_none() && self.handshake.is_none() {
+            return None;
+        }
+        if self.is_left_over() {
+            return Some(Return::Ignored(None));
+        }
+        if let Some(payload) = payload {
+            return Some(self.take_directives(payload, keys));
+        }
+        let Some(token) = Token::decode(self.handshake.as_deref()?) else {
+            return Some(self.unreadable(Reason::TokenInvalid));
+        };
+        let directives = match token.handshake_directives(keys) {
+            Ok(directives) => directives,
+            Err(reason) => return Some(self.unreadable(reason)),
+        };
+        let skewed_ms = self.now_ms.saturating_sub(self.instance.clock_skew_ms);
+        if self.instance.hardened && token.is_past(skewed_ms) {
+            return Some(Return::Ignored(Some(Reason::SessionTokenExpired)));
+        }
+        Some(self.take_directives(directives, keys))
+    }
+
+    /// Whether this is a handshake cookie of production that outlived a sign-out.
+    fn is_left_over(&self) -> bool {
+        self.instance.hardened
+            && !self.is_development()
+            && !self.request.has_parameter(HANDSHAKE)
+            && self.cookies.signed_out
+            && self.cookies.session.is_none()
+    }
+
     /// Nothing is emitted unless every directive can be: they are signed as a
     /// whole, and half of them would mix two sessions.
-    pub(crate) fn finish_handshake(&self, handshake: &str, keys: &PublicKeys) -> Return {
-        let Some(token) = Token::decode(handshake) else {
-            return self.unreadable();
-        };
-        let Ok(directives) = token.handshake_directives(keys) else {
-            return self.unreadable();
-        };
+    fn take_directives(&self, directives: &[Value], keys: &PublicKeys) -> Return {
         let Some(directives) = header_values(directives) else {
-            return Return::Ignored;
+            return Return::Ignored(None);
         };
-        match session_of(&directives) {
+        let session = match session_of(&directives) {
             // A session directive without a token says nothing.
-            Some(None) => Return::Ignored,
-            None | Some(Some("")) => Return::SignedOut(directives),
-            Some(Some(session)) => match self.verify_session_of_handshake(session, keys) {
-                Ok(session) => Return::SignedIn(session, directives),
-                Err(_) => Return::Ignored,
-            },
+            Some(None) => return Return::Ignored(None),
+            None | Some(Some("")) => return Return::SignedOut(directives),
+            Some(Some(session)) => session,
+        };
+        let Some(token) = Token::decode(session) else {
+            return Return::Ignored(Some(Reason::TokenInvalid));
+        };
+        if self.instance.hardened && self.is_superseded(&token, keys) {
+            return Return::Ignored(Some(Reason::SessionTokenIatBeforeClientUat));
         }
+        match self.verify_session_of_handshake(&token, keys) {
+            Ok(session) => Return::SignedIn(session, directives),
+            Err(Reason::TokenInvalidAuthorizedParties)
+                if self.instance.hardened && token.lacks_azp() =>
+            {
+                Return::AzpMissing(directives)
+            }
+            Err(reason) => Return::Ignored(Some(reason)),
+        }
+    }
+
+    /// Whether the session of a handshake is older than what the cookies show:
+    /// another sign-in, or the session cookie, which may have expired.
+    fn is_superseded(&self, token: &Token<'_>, keys: &PublicKeys) -> bool {
+        if token.is_issued_before(self.cookies.client_uat) {
+            return true;
+        }
+        let known = self.cookies.session.as_deref().and_then(Token::decode);
+        known.is_some_and(|known| {
+            let is_genuine = known.check_class().is_ok() && known.check_signature(keys).is_ok();
+            is_genuine && known.seconds("iat") > token.seconds("iat")
+        })
     }
 
     /// In production another application on the same parent domain may own the
     /// cookie, so that it is passed over.
-    fn unreadable(&self) -> Return {
+    fn unreadable(&self, reason: Reason) -> Return {
         if self.is_development() {
             Return::Unreadable
         } else {
-            Return::Ignored
+            Return::Ignored(Some(reason))
         }
     }
 
@@ -122,10 +242,9 @@ impl AuthContext<'_> {
     /// a day is forgiven in development.
     fn verify_session_of_handshake(
         &self,
-        session: &str,
+        token: &Token<'_>,
         keys: &PublicKeys,
     ) -> Result<Session, Reason> {
-        let token = Token::decode(session).ok_or(Reason::TokenInvalid)?;
         let verify_with = |skew_ms| {
             let rules = self.instance.rules(self.request.origin, skew_ms);
             token.verify(keys, &rules, self.now_ms)
@@ -139,6 +258,69 @@ impl AuthContext<'_> {
             verified => verified,
         }
     }
+
+    /// `Set-Cookie` values that delete what a handshake of production left, on
+    /// every domain that may have set it.
+    ///
+    /// A handshake takes precedence over every other cookie: one that stays would
+    /// sign a user in again right after signing out. One that another instance has
+    /// signed is on its way to another application.
+    pub(crate) fn expire_handshake(&self, keys: &PublicKeys) -> Vec<String> {
+        if self.is_development() {
+            return Vec::new();
+        }
+        let all = self.request.cookies();
+        let is_foreign = |text: &str| {
+            Token::decode(text).is_some_and(|token| token.check_signature(keys).is_err())
+        };
+        let token = all.all(HANDSHAKE).any(|text| !is_foreign(&text));
+        let nonce = self.request.handshake_payload.is_some() && all.get(HANDSHAKE_NONCE).is_some();
+        let left = [token.then_some(HANDSHAKE), nonce.then_some(HANDSHAKE_NONCE)];
+        let expired = left.into_iter().flatten().flat_map(|name| {
+            let expired = format!("{name}=; Path=/; Max-Age=0; Secure; HttpOnly");
+            let domains = domains_of(self.request.origin).into_iter();
+            let elsewhere = domains.map(|domain| format!("{expired}; Domain={domain}"));
+            Vec::from_iter(std::iter::once(expired.clone()).chain(elsewhere))
+        });
+        expired.collect()
+    }
+}
+
+/// The host of an origin and every domain above it that may have cookies.
+fn domains_of(origin: &str) -> Vec<String> {
+    let url = Url::parse(origin).ok();
+    let host = url.as_ref().and_then(Url::domain).unwrap_or_default();
+    let labels: Vec<_> = host.split('.').collect();
+    let starts = 0..labels.len().saturating_sub(1);
+    starts.map(|start| labels[start..].join(".")).collect()
+}
+
+pub(crate) fn redirect_count_cookie(count: u64) -> String {
+    format!(
+        "{REDIRECT_COUNT_COOKIE}={count}; SameSite=Lax; HttpOnly; Max-Age={REDIRECT_COUNT_MAX_AGE}"
+    )
+}
+
+/// Adds the headers of a response that sets cookies and may redirect.
+///
+/// A cached redirect would send the browser round for ever.
+pub(crate) fn add_redirect(headers: &mut HeaderMap, location: Option<&str>, set_cookie: &[String]) {
+    let mut append = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            headers.append(name, value);
+        }
+    };
+    for cookie in set_cookie {
+        append(SET_COOKIE, cookie);
+    }
+    if let Some(location) = location {
+        append(LOCATION, location);
+        append(CACHE_CONTROL, "private, no-store");
+    }
+}
+
+fn is_nonce_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
 /// What a returning handshake brought.
@@ -147,8 +329,12 @@ pub(crate) enum Return {
     SignedIn(Session, Vec<String>),
     /// No session any more, and the cookies to set.
     SignedOut(Vec<String>),
-    /// Nothing to rely on: decide as if it had not been there.
-    Ignored,
+    /// No session without `azp` is accepted, and this one lacks nothing else. The
+    /// cookies are to be set: clerk-js needs them to get another.
+    AzpMissing(Vec<String>),
+    /// Nothing to rely on: decide as if it had not been there. Why its session
+    /// was refused, where it has one.
+    Ignored(Option<Reason>),
     /// Development: not readable. Another instance's cookie on this host, or
     /// keys that were switched; a redirect would only bring it back.
     Unreadable,
@@ -212,7 +398,7 @@ mod tests {
         let reason = Reason::ClientUatButNoSessionToken;
         let signed_out = State::SignedOut {
             reason,
-            loop_stopped: false,
+            obstacle: None,
         };
         let redirected = decision.state != signed_out;
         assert_eq!(decision.location().is_some(), redirected);
@@ -278,7 +464,7 @@ mod tests {
             });
             let loop_stopped = State::SignedOut {
                 reason,
-                loop_stopped: true,
+                obstacle: Some(Obstacle::Loop),
             };
             assert_eq!(decision.state == loop_stopped, next.is_none(), "{count}");
             assert_eq!(decision.location().is_some(), next.is_some());
@@ -295,7 +481,7 @@ mod tests {
         };
         let state = State::SignedOut {
             reason: Reason::ClientUatButNoSessionToken,
-            loop_stopped: false,
+            obstacle: None,
         };
         assert_eq!(decide(PRODUCTION, &request).state, state);
     }
@@ -360,7 +546,7 @@ mod tests {
         let expired = session(&with(claims(), "exp", NOW - 5));
         let authorization = format!("Bearer {expired}");
         let request = RequestView {
-            authorization: Some(&authorization),
+            authorization: Some((&authorization).into()),
             ..page_load()
         };
         let location = redirect(PRODUCTION, &request);
@@ -428,7 +614,7 @@ mod tests {
             let reason = Reason::SessionTokenAndUatMissing;
             let state = State::SignedOut {
                 reason,
-                loop_stopped: false,
+                obstacle: None,
             };
             assert_eq!(decision.state, state);
             assert!(decision.set_cookie.is_empty() && decision.location().is_none());
@@ -497,7 +683,7 @@ mod tests {
                 let reason = Reason::SessionTokenMissing;
                 let state = State::SignedOut {
                     reason,
-                    loop_stopped: false,
+                    obstacle: None,
                 };
                 assert_eq!(decision.state, state, "{directives}");
                 assert_eq!(json!(decision.set_cookie), directives);

@@ -7,6 +7,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use openssl::sha::sha1;
 use url::Host;
 
+use crate::backend::BackendApi;
 use crate::origin;
 use crate::token::{AuthorizedParties, Rules};
 
@@ -176,6 +177,9 @@ pub struct Instance {
     pub clock_skew_ms: i64,
     /// Whether the rules apply that go beyond Clerk's SDK. The README lists them.
     pub hardened: bool,
+    /// Where the nonce of a handshake is exchanged; `None`: the form with a token
+    /// is asked for, which a cookie can hold if the session has few claims.
+    pub backend: Option<BackendApi>,
 }
 
 impl Instance {
@@ -190,6 +194,7 @@ impl Instance {
             authorized_parties: AuthorizedParties::PublicOrigin,
             clock_skew_ms: DEFAULT_CLOCK_SKEW_MS,
             hardened: true,
+            backend: None,
         }
     }
 

@@ -52,9 +52,11 @@
 //! | `sign_in`, `csp` | the sign-in page's URL; a page's policy for clerk-js |
 //! | `decision` | the state machine |
 //! | `fetch`, `jwks` | the instance's key set, fetched and kept (feature `jwks`) |
+//! | `backend` | the Backend API, for the nonce form of the handshake |
 //! | `authenticator` | a decision about an actual request, now |
 
 mod authenticator;
+mod backend;
 mod cookies;
 mod csp;
 mod decision;
@@ -76,12 +78,14 @@ mod testing;
 mod token;
 
 pub use authenticator::{Authenticator, KeySource};
+pub use backend::{BACKEND_API_URL, BackendApi};
 pub use decision::{Decision, State, authenticate};
 pub use instance::{DEFAULT_CLOCK_SKEW_MS, Instance, PublishableKey};
 #[cfg(feature = "jwks")]
 pub use jwks::JwksCache;
 pub use key::{Key, KeySetUnavailable, PublicKeys};
 pub use origin::{Origin, parse_secure_url};
-pub use reason::Reason;
+pub use reason::{Obstacle, Reason};
 pub use request::RequestView;
-pub use token::{AuthorizedParties, Session, UserHash, UserId};
+pub use sign_in::SignIn;
+pub use token::{AuthorizedParties, Session, UserId};

@@ -4,6 +4,9 @@
 //! instance may carry the instance's suffix, see
 //! [`PublishableKey::cookie_suffix`](crate::PublishableKey::cookie_suffix).
 
+/// Version of Clerk's API that this crate speaks.
+pub(crate) const API_VERSION: &str = "2026-05-12";
+
 /// Cookie: the session token, a JWT that lives for a minute.
 pub const SESSION_COOKIE: &str = "__session";
 
@@ -24,6 +27,12 @@ pub const HANDSHAKE_NONCE: &str = "__clerk_handshake_nonce";
 
 /// Cookie: how many handshakes have followed each other.
 pub const REDIRECT_COUNT_COOKIE: &str = "__clerk_redirect_count";
+
+/// Parameter of this crate and not of Clerk's: how many redirects have followed
+/// each other and when, as `count.seconds` since 1970. It is in the URL that a
+/// handshake or the sign-in page leads back to, because a cookie may not come
+/// back. A page should take it off its URL with `history.replaceState`.
+pub const REDIRECTS_PARAMETER: &str = "__clerk_redirects";
 
 /// Parameter: asks the Frontend API to explain a development handshake.
 pub const HELP_PARAMETER: &str = "__clerk_help";

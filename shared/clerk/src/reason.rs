@@ -125,6 +125,21 @@ impl Reason {
     }
 }
 
+/// What stands in the way of a sign-in, where more is known than the reason says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The session lacks nothing but `azp`: clerk-js can get one that has it.
+    AzpMissing,
+    /// Too many redirects in a row, and the browser sends no cookies.
+    CookiesOff,
+    /// Too many redirects in a row. The browser sends other cookies of the
+    /// instance, but not the one that a handshake sets: it may be larger than the
+    /// 4,096 bytes that a browser keeps.
+    CookieLost,
+    /// Too many redirects in a row, for no reason that is known here.
+    Loop,
+}
+
 impl std::fmt::Display for Reason {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(self.as_str())

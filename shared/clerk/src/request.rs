@@ -6,11 +6,16 @@ use std::borrow::Cow;
 use http::HeaderName;
 use http::header::{ACCEPT, AUTHORIZATION, COOKIE, REFERER};
 use http::request::Parts;
+use serde_json::Value;
 use url::{Position, Url, form_urlencoded};
 
-use crate::cookies::{Cookies, InstanceCookies, decimal};
+use crate::cookies::{Cookies, InstanceCookies, MAX_CANDIDATES, decimal, suffixed_name};
 use crate::instance::Instance;
-use crate::names::{DEV_BROWSER, HANDSHAKE, REDIRECT_COUNT_COOKIE};
+use crate::key::PublicKeys;
+use crate::names::{
+    DEV_BROWSER, HANDSHAKE, REDIRECT_COUNT_COOKIE, REDIRECTS_PARAMETER, SESSION_COOKIE,
+};
+use crate::token::Token;
 
 /// The parts of a request that authentication depends on, as they came.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +27,8 @@ pub struct RequestView<'a> {
     /// Public origin of the application. From the configuration, never from
     /// `Host` or `X-Forwarded-*`: a client chooses those.
     pub origin: &'a str,
-    /// `Authorization`.
-    pub authorization: Option<&'a str>,
+    /// `Authorization`; several joined with `, `.
+    pub authorization: Option<Cow<'a, str>>,
     /// `Cookie`; several joined with `; `.
     pub cookie: Option<Cow<'a, str>>,
     /// `Accept`.
@@ -32,6 +37,9 @@ pub struct RequestView<'a> {
     pub sec_fetch_dest: Option<&'a str>,
     /// `Referer`.
     pub referer: Option<&'a str>,
+    /// What the Backend API answered to the nonce of a handshake: the values of
+    /// its `directives`. It is trusted.
+    pub handshake_payload: Option<&'a [Value]>,
 }
 
 impl<'a> RequestView<'a> {
@@ -49,20 +57,30 @@ impl<'a> RequestView<'a> {
             .iter()
             .map(|value| String::from_utf8_lossy(value.as_bytes()))
             .collect();
+        let join = |values: &[Cow<'a, str>], separator| match values {
+            [] => None,
+            [one] => Some(one.clone()),
+            several => Some(several.join(separator).into()),
+        };
+        let authorization = parts.headers.get_all(AUTHORIZATION).iter();
+        let authorization: Vec<_> = authorization
+            .filter_map(|value| {
+                std::str::from_utf8(value.as_bytes())
+                    .ok()
+                    .map(Cow::Borrowed)
+            })
+            .collect();
         let target = parts.uri.path_and_query();
         Self {
             method: parts.method.as_str(),
             target: target.map_or("/", |target| target.as_str()),
             origin,
-            authorization: header(AUTHORIZATION),
-            cookie: match &cookies[..] {
-                [] => None,
-                [one] => Some(one.clone()),
-                several => Some(several.join("; ").into()),
-            },
+            authorization: join(&authorization, ", "),
+            cookie: join(&cookies, "; "),
             accept: header(ACCEPT),
             sec_fetch_dest: header(HeaderName::from_static("sec-fetch-dest")),
             referer: header(REFERER),
+            handshake_payload: None,
         }
     }
 
@@ -72,16 +90,15 @@ impl<'a> RequestView<'a> {
     /// capital letter, must be followed by exactly one blank; another scheme is
     /// no token.
     #[must_use]
-    pub fn header_token(&self) -> Option<&'a str> {
-        let value = self.authorization?.trim_matches([' ', '\t']);
-        let mut words = value.split(' ');
-        let first = words.next().filter(|word| !word.is_empty())?;
-        match words.next() {
-            None => Some(first),
-            Some("") if first == "Bearer" => Some(first),
-            Some(token) if first == "Bearer" => Some(token),
-            Some(_) => None,
-        }
+    pub fn header_token(&self) -> Option<&str> {
+        token_of(self.authorization.as_deref()?)
+    }
+
+    /// The tokens in the values of the `Authorization` header, which a gateway
+    /// joins with commas.
+    pub fn header_tokens(&self) -> impl Iterator<Item = &str> {
+        let values = self.authorization.as_deref().unwrap_or_default().split(',');
+        values.filter_map(token_of).take(MAX_CANDIDATES)
     }
 
     pub(crate) fn cookies(&self) -> Cookies<'_> {
@@ -114,15 +131,34 @@ impl<'a> RequestView<'a> {
     /// The query is serialised anew, as the SDK's `URLSearchParams` does.
     #[must_use]
     pub fn url_without(&self, parameters: &[&str]) -> String {
+        self.url(parameters, None)
+    }
+
+    /// The public URL without these query parameters and with this one added.
+    pub(crate) fn url(&self, without: &[&str], added: Option<(&str, &str)>) -> String {
         let path = self.path();
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(
             form_urlencoded::parse(self.query().as_bytes())
-                .filter(|(key, _)| !parameters.contains(&key.as_ref())),
+                .filter(|(key, _)| !without.contains(&key.as_ref())),
         );
+        query.extend_pairs(added);
         let query = query.finish();
         let separator = if query.is_empty() { "" } else { "?" };
         format!("{}{path}{separator}{query}", self.origin)
+    }
+}
+
+/// The token in one value of `Authorization`.
+fn token_of(value: &str) -> Option<&str> {
+    let value = value.trim_matches([' ', '\t']);
+    let mut words = value.split(' ');
+    let first = words.next().filter(|word| !word.is_empty())?;
+    match words.next() {
+        None => Some(first),
+        Some("") if first == "Bearer" => Some(first),
+        Some(token) if first == "Bearer" => Some(token),
+        Some(_) => None,
     }
 }
 
@@ -133,32 +169,115 @@ pub(crate) struct AuthContext<'a> {
     pub(crate) request: &'a RequestView<'a>,
     pub(crate) instance: &'a Instance,
     pub(crate) cookies: InstanceCookies<'a>,
+    /// The token in the `Authorization` header.
+    pub(crate) header_token: Option<&'a str>,
     /// The token of a handshake on its way back.
     pub(crate) handshake: Option<Cow<'a, str>>,
     /// Development: the token that stands for this browser.
     pub(crate) dev_browser: Option<Cow<'a, str>>,
-    /// Handshakes in a row so far.
-    pub(crate) redirect_count: u64,
+    /// Handshakes in a row so far, as the cookie says.
+    pub(crate) counted: Option<u64>,
+    /// The same for redirects, as the URL says.
+    pub(crate) mark: Option<Mark>,
     pub(crate) now_ms: i64,
 }
 
+/// What [`REDIRECTS_PARAMETER`] says, unless it is too old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) count: u64,
+    pub(crate) age_secs: u64,
+}
+
+/// Age from which a mark is ignored, in seconds: it may be in a bookmark.
+const MARK_MAX_AGE: u64 = 60;
+
+impl Mark {
+    fn parse(text: &str, now_ms: i64) -> Option<Self> {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let (count, seconds) = text.split_once('.')?;
+        if !is_number(count) || !is_number(seconds) {
+            return None;
+        }
+        let now = u64::try_from(now_ms.div_euclid(1000)).ok()?;
+        let age_secs = now.checked_sub(seconds.parse().ok()?)?;
+        (age_secs <= MARK_MAX_AGE).then(|| Self {
+            count: decimal(count),
+            age_secs,
+        })
+    }
+}
+
 impl<'a> AuthContext<'a> {
-    pub(crate) fn new(instance: &'a Instance, request: &'a RequestView<'a>, now_ms: i64) -> Self {
-        let all = request.cookies();
+    /// Of what occurs several times the first counts. With `keys`, by the stricter
+    /// rules, it is the first that verifies.
+    pub(crate) fn new(
+        instance: &'a Instance,
+        request: &'a RequestView<'a>,
+        keys: Option<&PublicKeys>,
+        now_ms: i64,
+    ) -> Self {
+        let mut all = request.cookies();
+        let mut header_token = request.header_token();
+        let mut mark = None;
+        if instance.hardened {
+            let rules = instance.rules(request.origin, instance.clock_skew_ms);
+            let verifies = |token: &Token<'_>| {
+                keys.is_some_and(|keys| token.verify(keys, &rules, now_ms).is_ok())
+            };
+            let is_signed =
+                |token: &Token<'_>| keys.is_some_and(|keys| token.check_signature(keys).is_ok());
+            let suffixed = suffixed_name(SESSION_COOKIE, &instance.publishable_key);
+            for name in [SESSION_COOKIE, &suffixed] {
+                // One that has expired names the session to renew.
+                let _ = all.prefer(name, verifies) || all.prefer(name, is_signed);
+            }
+            all.prefer(HANDSHAKE, is_signed);
+            header_token = request
+                .header_tokens()
+                .find(|text| Token::decode(text).is_some_and(|token| verifies(&token)))
+                .or_else(|| request.header_tokens().next());
+            mark = request
+                .parameter(REDIRECTS_PARAMETER)
+                .and_then(|text| Mark::parse(&text, now_ms));
+        }
         let cookies = all.of_instance(&instance.publishable_key, now_ms);
         Self {
+            header_token,
             handshake: request.parameter(HANDSHAKE).or_else(|| all.get(HANDSHAKE)),
             dev_browser: request
                 .parameter(DEV_BROWSER)
                 .or_else(|| cookies.dev_browser.clone()),
-            redirect_count: all
-                .get(REDIRECT_COUNT_COOKIE)
-                .map_or(0, |count| decimal(&count)),
+            counted: all.get(REDIRECT_COUNT_COOKIE).map(|count| decimal(&count)),
+            mark,
             request,
             instance,
             cookies,
             now_ms,
         }
+    }
+
+    /// Handshakes and, by the stricter rules, other redirects in a row so far.
+    pub(crate) fn redirect_count(&self) -> u64 {
+        let marked = self.mark.map_or(0, |mark| mark.count);
+        self.counted.unwrap_or(0).max(marked)
+    }
+
+    /// The tokens that a decision may depend on.
+    #[cfg(feature = "jwks")]
+    pub(crate) fn tokens(&self) -> Vec<Cow<'_, str>> {
+        let header: Vec<_> = self.request.header_tokens().map(Cow::Borrowed).collect();
+        if !header.is_empty() {
+            return header;
+        }
+        let all = self.request.cookies();
+        let suffixed = suffixed_name(SESSION_COOKIE, &self.instance.publishable_key);
+        let handshakes = self.request.parameter(HANDSHAKE).into_iter();
+        handshakes
+            .chain(all.all(HANDSHAKE))
+            .chain(all.all(SESSION_COOKIE))
+            .chain(all.all(&suffixed))
+            .collect()
     }
 
     pub(crate) fn is_development(&self) -> bool {
@@ -228,7 +347,7 @@ mod tests {
         assert_eq!(view.method, "PUT");
         assert_eq!(view.target, "/api/quote?a=b");
         assert_eq!(view.origin, "https://www.example.com");
-        assert_eq!(view.authorization, Some("a"));
+        assert_eq!(view.authorization.as_deref(), Some("a"));
         assert_eq!(view.cookie.as_deref(), Some("b=1"));
         assert_eq!(view.accept, Some("c"));
         assert_eq!(view.sec_fetch_dest, Some("d"));
@@ -257,12 +376,12 @@ mod tests {
 
     #[test]
     fn the_header_token_is_found_as_the_sdk_finds_it() {
-        let token = |authorization| {
-            let request = RequestView {
-                authorization,
-                ..page_load()
+        let token = |value: Option<&str>| {
+            let view = RequestView {
+                authorization: value.map(Into::into),
+                ..RequestView::default()
             };
-            request.header_token()
+            view.header_token().map(str::to_owned)
         };
         for (value, expected) in [
             ("Bearer tok", Some("tok")),
@@ -281,7 +400,7 @@ mod tests {
             ("   ", None),
             ("\u{a0}Bearer tok", None),
         ] {
-            assert_eq!(token(Some(value)), expected, "{value:?}");
+            assert_eq!(token(Some(value)).as_deref(), expected, "{value:?}");
         }
         assert_eq!(token(None), None);
     }
@@ -341,19 +460,19 @@ mod tests {
                 cookie: Some(cookie.into()),
                 ..page_load()
             };
-            let context = AuthContext::new(&instance, &request, NOW_MS);
+            let context = AuthContext::new(&instance, &request, None, NOW_MS);
             assert_eq!(context.handshake.as_deref(), Some(expected));
             assert_eq!(context.dev_browser.as_deref(), Some(expected));
-            assert_eq!(context.redirect_count, 2);
+            assert_eq!(context.redirect_count(), 2);
         }
         let request = page_load();
-        let context = AuthContext::new(&instance, &request, NOW_MS);
+        let context = AuthContext::new(&instance, &request, None, NOW_MS);
         assert!(context.handshake.is_none() && context.dev_browser.is_none());
-        assert_eq!(context.redirect_count, 0);
+        assert_eq!(context.redirect_count(), 0);
     }
 
     fn comes_from(key: &str, request: &RequestView<'_>) -> bool {
-        AuthContext::new(&instance(key), request, NOW_MS).comes_from_another_site()
+        AuthContext::new(&instance(key), request, None, NOW_MS).comes_from_another_site()
     }
 
     #[test]
@@ -468,7 +587,7 @@ mod tests {
                 referer: Some(referer),
                 ..page_load()
             };
-            AuthContext::new(&instance, &request, NOW_MS).comes_from_another_site()
+            AuthContext::new(&instance, &request, None, NOW_MS).comes_from_another_site()
         };
         assert!(!from("http://www.example.com/"));
         assert!(from("https://clerk.example.com/"));

@@ -1,23 +1,48 @@
 //! The URL of the sign-in page.
 
+use http::HeaderMap;
 use url::{Url, form_urlencoded};
 
-use crate::names::{DEV_BROWSER, DEV_SESSION_PARAMETER, HANDSHAKE, REDIRECT_URL_PARAMETER};
+use crate::handshake::add_redirect;
+use crate::names::{DEV_BROWSER, REDIRECT_URL_PARAMETER};
+use crate::reason::Obstacle;
 use crate::request::AuthContext;
 
+/// A redirect to the sign-in page.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// URL of the sign-in page, which will lead back to the request.
+    pub location: String,
+    /// `Set-Cookie` values to send with the redirect.
+    pub set_cookie: Vec<String>,
+}
+
+impl SignIn {
+    /// Adds the headers of the redirect, by a 307, to those of the decision.
+    pub fn add_headers(&self, headers: &mut HeaderMap) {
+        add_redirect(headers, Some(&self.location), &self.set_cookie);
+    }
+}
+
 impl AuthContext<'_> {
-    /// URL of the sign-in page, which will lead back to this request.
+    /// The redirect to the sign-in page.
     ///
     /// A portal on another origin does not get this origin's cookies, so that in
     /// development the URL carries the browser's token, as in Clerk's
     /// `redirectToSignIn`. In production the URL holds nothing of the session.
-    pub(crate) fn sign_in_location(&self, sign_in_url: &str) -> String {
-        let request = self.request;
-        let return_url = request.url_without(&[DEV_BROWSER, DEV_SESSION_PARAMETER, HANDSHAKE]);
+    ///
+    /// # Errors
+    /// Too many redirects have followed each other: the sign-in page leads back
+    /// without a session.
+    pub(crate) fn sign_in(&self, sign_in_url: &str) -> Result<SignIn, Obstacle> {
+        if self.instance.hardened && self.is_in_a_loop() {
+            return Err(self.loop_obstacle());
+        }
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair(REDIRECT_URL_PARAMETER, &return_url);
-        let elsewhere = Url::parse(sign_in_url)
-            .is_ok_and(|url| url.origin().ascii_serialization() != request.origin);
+        query.append_pair(REDIRECT_URL_PARAMETER, &self.way_back());
+        let origin = self.request.origin;
+        let elsewhere =
+            Url::parse(sign_in_url).is_ok_and(|url| url.origin().ascii_serialization() != origin);
         if self.is_development()
             && elsewhere
             && let Some(dev_browser) = &self.dev_browser
@@ -25,13 +50,18 @@ impl AuthContext<'_> {
             query.append_pair(DEV_BROWSER, dev_browser);
         }
         let separator = if sign_in_url.contains('?') { '&' } else { '?' };
-        format!("{sign_in_url}{separator}{}", query.finish())
+        let counted = self.instance.hardened.then(|| self.count_redirect());
+        Ok(SignIn {
+            location: format!("{sign_in_url}{separator}{}", query.finish()),
+            set_cookie: counted.into_iter().collect(),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instance::Instance;
     use crate::request::RequestView;
     use crate::testing::{DEVELOPMENT, NOW_MS, PRODUCTION, instance, page_load};
 
@@ -42,10 +72,23 @@ mod tests {
             target: "/a?b=c&__clerk_handshake=h&__clerk_db_jwt=d&__dev_session=s",
             ..page_load()
         };
-        AuthContext::new(&instance(key), &request, NOW_MS).sign_in_location(sign_in_url)
+        redirect(key, &request, sign_in_url).unwrap().location
     }
 
-    const BACK: &str = "redirect_url=https%3A%2F%2Fwww.example.com%2Fa%3Fb%3Dc";
+    fn redirect(
+        key: &str,
+        request: &RequestView<'_>,
+        sign_in_url: &str,
+    ) -> Result<SignIn, Obstacle> {
+        let instance = Instance {
+            hardened: true,
+            ..instance(key)
+        };
+        AuthContext::new(&instance, request, None, NOW_MS).sign_in(sign_in_url)
+    }
+
+    const BACK: &str = "redirect_url=https%3A%2F%2Fwww.example.com%2Fa%3Fb%3Dc\
+                        %26__clerk_redirects%3D1.1700000000";
 
     #[test]
     fn the_return_url_carries_no_tokens() {
@@ -58,9 +101,33 @@ mod tests {
         assert_eq!(location(DEVELOPMENT, PORTAL), told);
         let here = "https://www.example.com/sign-in";
         assert_eq!(location(DEVELOPMENT, here), format!("{here}?{BACK}"));
-        let (instance, request) = (instance(DEVELOPMENT), page_load());
-        let unknown = AuthContext::new(&instance, &request, NOW_MS).sign_in_location(PORTAL);
-        assert!(!unknown.contains("__clerk_db_jwt"));
+        let unknown = redirect(DEVELOPMENT, &page_load(), PORTAL).unwrap();
+        assert!(!unknown.location.contains("__clerk_db_jwt"));
+    }
+
+    #[test]
+    fn a_sign_in_page_that_leads_straight_back_is_left_after_three_redirects() {
+        let back = |target, cookie: Option<&'static str>| {
+            let request = RequestView {
+                target,
+                cookie: cookie.map(Into::into),
+                ..page_load()
+            };
+            redirect(PRODUCTION, &request, PORTAL)
+        };
+        let third = back("/?__clerk_redirects=2.1700000000", None).unwrap();
+        assert!(third.location.contains("__clerk_redirects%3D3."));
+        let counted = "__clerk_redirect_count=3; SameSite=Lax; HttpOnly; Max-Age=2";
+        assert_eq!(third.set_cookie, [counted]);
+
+        let at_once = "/?__clerk_redirects=3.1699999999";
+        let slowly = "/?__clerk_redirects=3.1699999998";
+        let obstacle = |target, cookie| back(target, cookie).err();
+        assert_eq!(obstacle(at_once, None), Some(Obstacle::CookiesOff));
+        assert_eq!(obstacle(slowly, None), Some(Obstacle::Loop));
+        assert_eq!(obstacle(at_once, Some("a=b")), Some(Obstacle::Loop));
+        let counted = Some("__clerk_redirect_count=3");
+        assert_eq!(obstacle("/", counted), Some(Obstacle::Loop));
     }
 
     #[test]

@@ -25,29 +25,6 @@ pub struct Session {
     pub(crate) pending: bool,
 }
 
-/// A short hash of a user id, to tell users apart where nothing is verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserHash(String);
-
-impl UserHash {
-    /// The hash of the user that an unverified token names.
-    pub(crate) fn claimed_by(token: &Token<'_>) -> Option<Self> {
-        token.text("sub").map(Self::of)
-    }
-
-    fn of(user_id: &str) -> Self {
-        let mut hash = URL_SAFE_NO_PAD.encode(sha1(user_id.as_bytes()));
-        hash.truncate(8);
-        Self(hash)
-    }
-
-    /// The hash as 8 characters of base64url.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// A user of the Clerk instance. Only verifying a token makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserId(String);
@@ -64,10 +41,13 @@ impl UserId {
         &self.0
     }
 
-    /// A hash of the id, see [`UserHash`].
+    /// A short hash of the id, to tell users apart where nothing is verified: 8
+    /// characters of base64url.
     #[must_use]
-    pub fn hash(&self) -> UserHash {
-        UserHash::of(&self.0)
+    pub fn hash(&self) -> String {
+        let mut hash = URL_SAFE_NO_PAD.encode(sha1(self.0.as_bytes()));
+        hash.truncate(8);
+        hash
     }
 }
 
@@ -188,7 +168,7 @@ impl Token<'_> {
     ///
     /// # Errors
     /// The first check that failed, in the SDK's order.
-    fn check_signature(&self, keys: &PublicKeys) -> Result<(), Reason> {
+    pub(crate) fn check_signature(&self, keys: &PublicKeys) -> Result<(), Reason> {
         let mut keys = keys.candidates(self.key_id()).peekable();
         if keys.peek().is_none() {
             return Err(Reason::JwkKidMismatch);

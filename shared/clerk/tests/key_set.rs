@@ -111,7 +111,7 @@ async fn decide_at(
         method: "GET",
         target: "/api/quote",
         origin: ORIGIN,
-        authorization: Some(&authorization),
+        authorization: Some((&authorization).into()),
         ..RequestView::default()
     };
     let decision = clerk.decide_at(&request, now_ms).await?;
@@ -121,7 +121,7 @@ async fn decide_at(
 fn signed_out(reason: Reason) -> State {
     State::SignedOut {
         reason,
-        loop_stopped: false,
+        obstacle: None,
     }
 }
 

@@ -7,7 +7,8 @@ use tests::{App, Environment, Event, Function, Instance, Variables};
 async fn assert_refused(name: &str, variables: &Variables) {
     for function in Function::all() {
         // What only the page needs is no error elsewhere.
-        if name == "CLERK_SIGN_IN_URL" && function != Function::RENDER_PAGE {
+        let of_the_page = ["CLERK_SIGN_IN_URL", "CLERK_SECRET_KEY", "CLERK_API_URL"];
+        if of_the_page.contains(&name) && function != Function::RENDER_PAGE {
             continue;
         }
         let (status, log) = Environment::fail_to_start(function, variables).await;
@@ -60,6 +61,9 @@ async fn what_is_malformed_is_named_and_not_repeated() {
         ("CLERK_PROXY_URL", "not a url"),
         ("CLERK_SIGN_IN_URL", "javascript:alert(1)"),
         ("CLERK_SIGN_IN_URL", "http://accounts.example.com/sign-in"),
+        ("CLERK_SECRET_KEY", "0123456789abcdef"),
+        ("CLERK_SECRET_KEY", "sk_test_0123456789abcdef"),
+        ("CLERK_API_URL", "http://api.clerk.com"),
         ("PUBLIC_ORIGIN", "http://quotes.example.com"),
         ("PUBLIC_ORIGIN", "https://quotes.example.com/"),
         ("PUBLIC_ORIGIN", "app.example.org"),
@@ -216,6 +220,8 @@ async fn an_optional_variable_may_be_empty() {
         "CLERK_ISSUER",
         "CLERK_PROXY_URL",
         "CLERK_SIGN_IN_URL",
+        "CLERK_SECRET_KEY",
+        "CLERK_API_URL",
     ];
     let app = empty.iter().fold(app, |app, name| app.with(name, ""));
     app.send(Event::get_quote().bearer(&app.user().token))

@@ -16,7 +16,13 @@ async fn post_flash(app: &App, event: Event) -> SetCookie {
 
 async fn post_flash_when_expired(app: &App, user: &User, message: &str) -> SetCookie {
     let expired = app.instance.expired_token(user);
-    post_flash(app, Event::post_quote(message).session(&expired)).await
+    post_flash(
+        app,
+        Event::post_quote(message)
+            .on_page_of(user)
+            .session(&expired),
+    )
+    .await
 }
 
 /// Reads the text in the form of a page, unescaped.
@@ -72,7 +78,7 @@ async fn the_longest_message_fits_into_the_flash() {
             let user = app.user();
             let longest = format!("a{}b", character.repeat(498));
             let flash = post_flash_when_expired(&app, &user, &longest).await;
-            assert!(flash.size() <= 2_700, "{} of {character:?}", flash.size());
+            assert!(flash.size() <= 2_707, "{} of {character:?}", flash.size());
             let page = Event::page("/")
                 .signed_in(&user)
                 .cookie(&flash.name, &flash.value);
@@ -87,8 +93,14 @@ async fn a_message_that_is_far_too_long_does_not_make_the_flash_too_large() {
     let app = App::deployed().await;
     let user = app.user();
     for message in ["a".repeat(1_000_000), "😀".repeat(501), "\"".repeat(5_000)] {
-        let flash = post_flash(&app, Event::post_quote(&message).signed_in(&user)).await;
-        assert!(flash.size() <= 2_700, "{}", flash.size());
+        let flash = post_flash(
+            &app,
+            Event::post_quote(&message)
+                .on_page_of(&user)
+                .signed_in(&user),
+        )
+        .await;
+        assert!(flash.size() <= 2_707, "{}", flash.size());
         let page = Event::page("/")
             .signed_in(&user)
             .cookie(&flash.name, &flash.value);
@@ -131,7 +143,13 @@ async fn each_error_is_told_in_its_own_words() {
         (&*"a".repeat(501), "500 characters"),
         ("a\u{1b}b", "character that cannot be shown"),
     ] {
-        let flash = post_flash(&app, Event::post_quote(message).signed_in(&user)).await;
+        let flash = post_flash(
+            &app,
+            Event::post_quote(message)
+                .on_page_of(&user)
+                .signed_in(&user),
+        )
+        .await;
         let page = Event::page("/")
             .signed_in(&user)
             .cookie(&flash.name, &flash.value);
@@ -147,7 +165,11 @@ async fn a_deletion_that_could_not_be_done_is_told_too() {
     app.send(Event::put_quote("still here").bearer(&user.token))
         .await;
     let expired = app.instance.expired_token(&user);
-    let flash = post_flash(&app, Event::post_delete().session(&expired)).await;
+    let flash = post_flash(
+        &app,
+        Event::post_delete().on_page_of(&user).session(&expired),
+    )
+    .await;
     let page = Event::page("/")
         .signed_in(&user)
         .cookie(&flash.name, &flash.value);
@@ -212,18 +234,85 @@ async fn the_flash_of_one_user_is_not_shown_to_the_next() {
             .cookie(&flash.name, &flash.value);
         let page = app.send(page).await;
         assert!(!page.page(200).contains("for my eyes only"));
-        assert!(page.cookie(&flash.name).is_some_and(SetCookie::removes));
+        // It stays for its author.
+        assert_eq!(page.cookie(&flash.name), None);
     }
 }
 
 #[tokio::test]
-async fn the_flash_of_nobody_is_shown_to_whoever_signs_in() {
+async fn a_text_from_no_page_of_ours_is_not_kept() {
     for app in App::both().await {
         let flash = post_flash(&app, Event::post_quote("not yet saved")).await;
         let page = Event::page("/")
             .signed_in(&app.user())
             .cookie(&flash.name, &flash.value);
         let page = app.send(page).await;
-        assert_eq!(read_textarea(page.page(200)), "not yet saved");
+        assert!(!page.page(200).contains("not yet saved"));
+        assert!(page.body.contains("session had expired"));
     }
+}
+
+#[tokio::test]
+async fn a_form_of_another_user_changes_nothing_and_waits_for_its_author() {
+    for app in App::both().await {
+        let (ada, grace) = (app.user(), app.user());
+        app.send(Event::put_quote("of Grace").bearer(&grace.token))
+            .await;
+        let post = Event::post_quote("of Ada").on_page_of(&ada);
+        let flash = post_flash(&app, post.signed_in(&grace)).await;
+        let delete = Event::post_delete().on_page_of(&ada).signed_in(&grace);
+        post_flash(&app, delete).await;
+
+        let page = |user| {
+            let page = Event::page("/").signed_in(user);
+            app.send(page.cookie(&flash.name, &flash.value))
+        };
+        let hers = page(&grace).await;
+        assert_eq!(read_textarea(hers.page(200)), "of Grace");
+        assert!(!hers.body.contains("of Ada") && hers.cookies.is_empty());
+        let again = page(&ada).await;
+        assert_eq!(read_textarea(again.page(200)), "of Ada");
+        assert!(again.body.contains("somebody else had signed in"));
+    }
+}
+
+#[tokio::test]
+async fn only_a_navigation_uses_the_flash_up() {
+    let app = App::deployed().await;
+    let user = app.user();
+    let flash = post_flash_when_expired(&app, &user, "not yet saved").await;
+    for (event, used_up) in [
+        (Event::page("/"), true),
+        (Event::page("/").without("sec-fetch-dest"), true),
+        (Event::page("/").header("sec-purpose", ""), true),
+        (Event::page("/").with_method("HEAD"), false),
+        (Event::page("/").header("sec-purpose", "prefetch"), false),
+        (
+            Event::page("/").header("sec-purpose", "prefetch;prerender"),
+            false,
+        ),
+        (Event::page("/").header("purpose", "prefetch"), false),
+        (Event::page("/").header("sec-fetch-dest", "empty"), false),
+        (Event::page("/").header("sec-fetch-dest", "iframe"), false),
+        (Event::new("GET", "/").header("accept", "*/*"), false),
+    ] {
+        let event = event.signed_in(&user).cookie(&flash.name, &flash.value);
+        let page = app.send(event.clone()).await;
+        assert_eq!(page.status, 200, "{event:?}");
+        let removed = page.cookie(&flash.name).is_some_and(SetCookie::removes);
+        assert_eq!(removed, used_up, "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_other_host_can_plant_a_flash() {
+    let app = App::deployed().await;
+    let user = app.user();
+    let flash = post_flash_when_expired(&app, &user, "planted").await;
+    assert_eq!(flash.name, "__Host-flash");
+    let page = Event::page("/")
+        .signed_in(&user)
+        .cookie("flash", &flash.value);
+    let page = app.send(page).await;
+    assert!(!page.page(200).contains("planted"));
 }

@@ -31,7 +31,10 @@ async fn an_expired_session_is_renewed_by_a_handshake() {
         "https://clerk.example.com/v1/client/handshake"
     );
     let parameter = |name| answer.location_parameter(name).unwrap();
-    assert_eq!(parameter("redirect_url"), "https://quotes.example.com/?x=1");
+    let back = parameter("redirect_url");
+    let (url, mark) = back.rsplit_once("&__clerk_redirects=1.").unwrap();
+    assert_eq!(url, "https://quotes.example.com/?x=1");
+    assert!(mark.parse::<u64>().unwrap().abs_diff(tests::clerk::now()) < 60);
     assert_eq!(parameter("__session"), expired);
     assert_eq!(parameter("suffixed_cookies"), "false");
     assert!(parameter("__clerk_hs_reason").starts_with("session-token-expired"));
@@ -156,7 +159,8 @@ async fn the_token_of_a_development_browser_does_not_stay_in_the_address() {
         .await;
     endpoint(&answer);
     let parameter = |name| answer.location_parameter(name).unwrap();
-    assert_eq!(parameter("redirect_url"), "http://localhost:9000/?x=1");
+    let back = parameter("redirect_url");
+    assert!(back.starts_with("http://localhost:9000/?x=1&__clerk_redirects=1."));
     assert_eq!(parameter("__clerk_db_jwt"), "dvb_0123456789");
     assert_eq!(parameter("__clerk_hs_reason"), "dev-browser-sync");
 }
@@ -308,7 +312,119 @@ async fn a_directive_that_would_be_two_headers_sets_no_cookie() {
         .await;
     assert_eq!(answer.status, 307);
     assert!(
-        !answer.cookies.iter().any(|cookie| !cookie.removes()),
+        answer
+            .cookies
+            .iter()
+            .all(|cookie| cookie.removes() || cookie.name == "__clerk_redirect_count"),
         "{answer:?}"
     );
+}
+
+#[tokio::test]
+async fn a_handshake_acts_for_nobody_in_the_api() {
+    for app in App::both().await {
+        let (user, other) = (app.user(), app.user());
+        let planted = handshake_of(app.instance, &other);
+        for target in [
+            "/api/quote".to_owned(),
+            format!("/api/quote?__clerk_handshake={planted}"),
+        ] {
+            let put = Event::new("PUT", &target)
+                .json(&json!({ "message": "mine" }))
+                .same_origin()
+                .cookie("__clerk_handshake", &planted);
+            app.send(put.clone()).await.problem(401);
+            let saved = app.send(put.signed_in(&user)).await;
+            assert!([200, 201].contains(&saved.status), "{saved:?}");
+        }
+        let get = |user: &User| app.send(Event::get_quote().bearer(&user.token));
+        assert_eq!(get(&user).await.json()["message"], "mine");
+        get(&other).await.problem(404);
+    }
+}
+
+#[tokio::test]
+async fn redirects_that_follow_each_other_without_cookies_are_explained() {
+    let now = tests::clerk::now();
+    let app = App::local().await;
+    let page = app
+        .send(Event::page(&format!("/?__clerk_redirects=3.{now}")))
+        .await;
+    assert!(page.page(401).contains("sends no cookies"), "{}", page.body);
+
+    let app = App::deployed().await;
+    let slow = format!("/?__clerk_redirects=3.{}", now - 30);
+    let page = app.send(Event::page(&slow)).await;
+    assert!(page.page(401).contains("led back here several times"));
+    let page = Event::page(&slow).cookie("__client_uat", "1700000000");
+    let page = app.send(page).await;
+    assert!(page.page(401).contains("4,096 bytes"), "{}", page.body);
+    assert!(app.log().contains("CookieLost"));
+
+    // A bookmark of it does no harm.
+    let old = format!("/?__clerk_redirects=3.{}", now - 100);
+    assert_eq!(app.send(Event::page(&old)).await.status, 307);
+}
+
+#[tokio::test]
+async fn why_a_handshake_was_refused_is_told_and_logged() {
+    let app = App::deployed().await;
+    let user = app.user();
+    let now = tests::clerk::now();
+    for (claims, reason, words) in [
+        (
+            json!({ "iat": now - 200, "exp": now - 100 }),
+            "session-token-expired",
+            "is ahead of Clerk",
+        ),
+        (
+            json!({ "nbf": now + 100 }),
+            "session-token-nbf",
+            "is behind Clerk",
+        ),
+        (
+            json!({ "iss": "https://clerk.example.org" }),
+            "token-invalid-issuer",
+            "another issuer",
+        ),
+        (
+            json!({ "azp": "https://a.example" }),
+            "token-invalid-authorized-parties",
+            "another address",
+        ),
+    ] {
+        let token = app.instance.token_with(&user, &claims);
+        let handshake = app.instance.handshake_token(&session_directives(&token));
+        let page = Event::page(&format!("/?__clerk_redirects=3.{now}"))
+            .cookie("__client_uat", "1600000000")
+            .cookie("__clerk_handshake", &handshake);
+        let page = app.send(page).await;
+        let text = page.page(401);
+        assert!(text.contains(words) && text.contains(reason), "{text}");
+        assert!(
+            app.log().contains(&format!("handshake_refused=\"{reason}")),
+            "{}",
+            app.log()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_lacks_only_azp_is_renewed_by_clerk_js() {
+    for app in App::both().await {
+        let app = app.with("CLERK_AUTHORIZED_PARTIES", "https://quotes.example.com");
+        let user = app.user();
+        let token = app.instance.token_with(&user, &json!({ "azp": null }));
+        let page = app.send(Event::page("/").session(&token)).await;
+        let text = page.page(401);
+        assert!(text.contains("skipCache") && text.contains("clerk.browser.js"));
+        assert_eq!(page.header("www-authenticate"), Some("Bearer"));
+        let handshake = app.instance.handshake_token(&session_directives(&token));
+        let event = Event::page(&format!("/?__clerk_handshake={handshake}"));
+        let back = app.send(event).await;
+        assert_eq!(back.cookie("__session").unwrap().value, token);
+        app.send(Event::get_quote().bearer(&token))
+            .await
+            .problem(401);
+    }
 }

@@ -15,6 +15,7 @@ mod handshake;
 mod headers;
 mod key_set;
 mod log;
+mod nonce;
 mod original;
 mod page;
 mod pooler;

@@ -62,11 +62,12 @@ fn decide(case: &Value) -> Option<Decision> {
         method: request["method"].as_str()?,
         target: request["target"].as_str()?,
         origin,
-        authorization: authorization.as_deref(),
+        authorization: authorization.as_deref().map(Into::into),
         cookie: cookie.as_deref().map(Into::into),
         accept: accept.as_deref(),
         sec_fetch_dest: sec_fetch_dest.as_deref(),
         referer: referer.as_deref(),
+        handshake_payload: None,
     };
     Some(authenticate(
         &instance,
