@@ -1,10 +1,13 @@
 //! The Lambda loop around a handler.
 
-use std::convert::Infallible;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::process::ExitCode;
+use std::task::Poll;
 
 use http::StatusCode;
-use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::auth::{Auth, is_same_origin};
@@ -75,12 +78,28 @@ where
             error_response(&app, &request, &error)
         });
         let response = response::with_default_headers(&request, response);
-        Ok::<ApiGatewayV2httpResponse, Infallible>(response::into_event_answer(response))
+        response::into_event_answer(response)
     };
-    match lambda_runtime::run(service_fn(answer)).await {
+    match lambda_runtime::run(service_fn(|event| catch_panic(answer(event)))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit(&error.to_string()),
     }
+}
+
+/// The output of a future, or an error when it panics.
+///
+/// lambda_runtime catches panics too, but reports their message to Lambda, and
+/// that can contain what a client sent.
+async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, &'static str> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let poll = AssertUnwindSafe(|| future.as_mut().poll(context));
+        match catch_unwind(poll) {
+            Ok(poll) => poll.map(Ok),
+            Err(_) => Poll::Ready(Err("the handler panicked")),
+        }
+    })
+    .await
 }
 
 /// Problem details or, for a form of this application, the way back to the

@@ -1,5 +1,7 @@
 //! The log: lines on standard output, with Lambda's id of the request.
 
+use std::panic;
+
 use tracing::Level;
 use tracing_subscriber::fmt;
 
@@ -19,4 +21,9 @@ pub(crate) fn start(config: &LogConfig) {
     } else {
         lines.with_ansi(false).init();
     }
+    // The message of a panic can contain what a client sent; the place cannot.
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "panicked");
+    }));
 }

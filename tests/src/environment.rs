@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -27,8 +29,8 @@ const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// A running execution environment.
 ///
 /// When it is dropped the process ends. Then it panics if the process has
-/// printed something confidential: the database password, a token, a cookie, a
-/// quote.
+/// printed something confidential, or reported it to Lambda: the database
+/// password, a token, a cookie, a quote.
 pub struct Environment {
     child: Mutex<Child>,
     runtime_api: RuntimeApi,
@@ -39,7 +41,12 @@ pub struct Environment {
 impl Environment {
     /// Starts a function and waits until it is ready for an invocation.
     pub async fn start(function: Function, variables: &Variables) -> Self {
-        let environment = Self::spawn(function, variables).await;
+        Self::start_program(function.name(), &function.binary(), variables).await
+    }
+
+    /// Starts any program that is written as a function.
+    pub async fn start_program(name: &str, binary: &Path, variables: &Variables) -> Self {
+        let environment = Self::spawn(name, binary, variables).await;
         environment
             .while_running(timeout(
                 INIT_TIMEOUT,
@@ -53,7 +60,7 @@ impl Environment {
     /// Starts a function whose configuration is wrong and waits until it ends;
     /// returns its status and what it printed.
     pub async fn fail_to_start(function: Function, variables: &Variables) -> (ExitStatus, String) {
-        let environment = Self::spawn(function, variables).await;
+        let environment = Self::spawn(function.name(), &function.binary(), variables).await;
         let status = tokio::select! {
             status = environment.wait_for_exit() => status,
             () = environment.runtime_api.wait_until_initialized() => panic!("{} started", function.name()),
@@ -61,12 +68,12 @@ impl Environment {
         (status, environment.log())
     }
 
-    async fn spawn(function: Function, variables: &Variables) -> Self {
+    async fn spawn(name: &str, binary: &Path, variables: &Variables) -> Self {
         let runtime_api = RuntimeApi::start().await;
         let log = NamedTempFile::new().unwrap();
-        let child = Command::new(function.binary())
+        let child = Command::new(binary)
             .env_clear()
-            .envs(runtime_api.variables(function.name()))
+            .envs(runtime_api.variables(name))
             .envs(variables)
             .current_dir("/")
             .stdin(Stdio::null())
@@ -85,16 +92,23 @@ impl Environment {
     /// Invokes the function with an event. `confidential` lists what is in it
     /// that must not be printed.
     pub async fn invoke(&self, event: Value, confidential: &[String]) -> Outcome {
+        self.invoke_bytes(event.to_string().into(), confidential)
+            .await
+    }
+
+    /// The same with what may be no JSON.
+    pub async fn invoke_bytes(&self, event: Bytes, confidential: &[String]) -> Outcome {
         self.confidential
             .lock()
             .unwrap()
             .extend_from_slice(confidential);
-        self.while_running(self.runtime_api.invoke(event)).await
+        self.while_running(self.runtime_api.invoke_bytes(event))
+            .await
     }
 
     /// What the process has printed.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.log.path()).unwrap()
+        String::from_utf8_lossy(&fs::read(self.log.path()).unwrap()).into_owned()
     }
 
     pub fn process(&self) -> Pid {
@@ -127,13 +141,16 @@ impl Drop for Environment {
         let child = self.child.get_mut().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
-        let log = self.log();
+        let log = self.log() + &self.runtime_api.error_reports();
         if std::thread::panicking() {
             eprintln!("{log}");
             return;
         }
         for secret in self.confidential.get_mut().unwrap() {
-            assert!(!log.contains(&*secret), "{secret:?} was printed: {log}");
+            assert!(
+                !log.contains(&*secret),
+                "{secret:?} was printed or reported: {log}"
+            );
         }
     }
 }

@@ -57,10 +57,12 @@ struct State {
     next_requests: watch::Sender<usize>,
     /// How many invocations were queued.
     invocations: AtomicUsize,
+    /// What the function has reported as errors.
+    error_reports: Mutex<String>,
 }
 
 struct Invocation {
-    event: Value,
+    event: Bytes,
     outcome: oneshot::Sender<Outcome>,
 }
 
@@ -74,6 +76,7 @@ impl RuntimeApi {
             running: Mutex::default(),
             next_requests: watch::Sender::new(0),
             invocations: AtomicUsize::new(0),
+            error_reports: Mutex::default(),
         });
         Self {
             address: listener.local_addr().unwrap(),
@@ -111,6 +114,11 @@ impl RuntimeApi {
 
     /// Invokes the function with an event. Panics when its timeout passes.
     pub async fn invoke(&self, event: Value) -> Outcome {
+        self.invoke_bytes(event.to_string().into()).await
+    }
+
+    /// Invokes the function with what may be no JSON.
+    pub async fn invoke_bytes(&self, event: Bytes) -> Outcome {
         let (sender, outcome) = oneshot::channel();
         let invocation = Invocation {
             event,
@@ -122,6 +130,11 @@ impl RuntimeApi {
             .await
             .expect("the function exceeded its timeout")
             .unwrap()
+    }
+
+    /// What the function has reported as errors, one after another.
+    pub fn error_reports(&self) -> String {
+        self.state.error_reports.lock().unwrap().clone()
     }
 }
 
@@ -155,7 +168,7 @@ impl State {
                         return empty(StatusCode::PAYLOAD_TOO_LARGE);
                     }
                     "response" => Outcome::Response(serde_json::from_slice(&body).unwrap()),
-                    "error" => Outcome::Error(String::from_utf8_lossy(&body).into_owned()),
+                    "error" => Outcome::Error(self.keep_report(&body)),
                     _ => return empty(StatusCode::NOT_FOUND),
                 };
                 let sender = self.running.lock().unwrap().remove(*id).unwrap();
@@ -164,10 +177,18 @@ impl State {
                 empty(StatusCode::ACCEPTED)
             }
             (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                self.keep_report(&body);
                 empty(StatusCode::ACCEPTED)
             }
             _ => empty(StatusCode::NOT_FOUND),
         }
+    }
+
+    fn keep_report(&self, body: &[u8]) -> String {
+        let report = String::from_utf8_lossy(body).into_owned();
+        self.error_reports.lock().unwrap().push_str(&report);
+        report
     }
 
     async fn next(&self) -> Response<Full<Bytes>> {
@@ -187,7 +208,7 @@ impl State {
                 "Lambda-Runtime-Invoked-Function-Arn",
                 "arn:aws:lambda:eu-central-1:123456789012:function:quotes",
             )
-            .body(Full::from(invocation.event.to_string()))
+            .body(Full::from(invocation.event))
             .unwrap()
     }
 }

@@ -1,8 +1,11 @@
 //! What is printed, beside what every test asserts: nothing confidential.
 
+use std::path::Path;
+
 use serde_json::Value;
 use tests::postgres::Database;
-use tests::{App, Event};
+use tests::runtime_api::Outcome;
+use tests::{App, Environment, Event};
 
 /// One request of each kind, good and bad.
 async fn use_everything(app: &App) {
@@ -65,4 +68,26 @@ async fn an_error_is_one_line_of_json_with_the_request_where_lambda_wants_json()
         panic!("one error: {log}");
     };
     assert!(error.to_string().contains("requestId"), "{error}");
+}
+
+#[tokio::test]
+async fn a_panic_is_logged_with_its_place_and_without_its_message() {
+    let app = App::deployed().await;
+    let program = Path::new(env!("CARGO_BIN_EXE_panics"));
+    let environment = Environment::start_program("panics", program, app.variables()).await;
+    let user = app.user();
+    // The second invocation shows that the process goes on.
+    for quote in ["a quote of my own", "another of my own"] {
+        let event = Event::put_quote(quote).signed_in(&user);
+        // Nothing confidential in log and report is asserted when the environment ends.
+        let outcome = environment
+            .invoke(app.payload(&event), &event.confidential())
+            .await;
+        let Outcome::Error(report) = outcome else {
+            panic!("no error: {outcome:?}");
+        };
+        assert!(report.contains("the handler panicked"), "{report}");
+    }
+    let log = environment.log();
+    assert!(log.contains("panics.rs:"), "{log}");
 }
