@@ -7,14 +7,13 @@ use std::process::ExitCode;
 use std::task::Poll;
 
 use http::StatusCode;
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::auth::{Auth, is_same_origin};
 use crate::config::{Config, ConfigError, LogConfig, Lookup, from_env};
 use crate::database::Database;
 use crate::error::Error;
-use crate::request::Request;
+use crate::request::{Event, Request};
 use crate::response::{self, Response};
 use crate::{flash, log};
 
@@ -66,7 +65,7 @@ where
     // Awaited, so that nothing is frozen in the middle of a TLS handshake.
     app.database.connect_at_start().await;
 
-    let answer = async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
+    let answer = async |event: LambdaEvent<Event>| {
         let id = event.context.request_id;
         let (request, readable) = Request::from_event(event.payload, origin.as_ref(), id);
         let result = match readable {

@@ -35,6 +35,6 @@ mod testing;
 
 pub use app::{App, serve, serve_with};
 pub use error::Error;
-pub use request::Request;
+pub use request::{Event, Request};
 pub use response::Response;
 pub use std::process::ExitCode;

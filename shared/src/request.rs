@@ -2,18 +2,20 @@
 //!
 //! lambda_http's own conversion takes the host from the client, rewrites the
 //! path and panics on a few things that a client can send (a body that is not
-//! the base64 it is said to be, a path that is no URI). This one keeps the raw
-//! path and query, and what cannot be read is answered with 400.
+//! the base64 it is said to be, a path that is no URI). Its event type refuses a
+//! header with a control character, and lambda_runtime then prints that header.
+//! Here every input is an event. The raw path and query are kept, and what cannot
+//! be read is answered with 400.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clerk_auth::Origin;
-use http::header::{CONTENT_TYPE, COOKIE, HeaderValue};
+use http::header::{CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Method, Uri};
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use percent_encoding::percent_decode;
-use serde::Deserialize;
+use http::{HeaderMap, Method, Uri};
+use percent_encoding::{AsciiSet, percent_decode, utf8_percent_encode};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::quote::Message;
@@ -22,9 +24,36 @@ use crate::quote::Message;
 /// them is escaped.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
+/// What a decoded path may have and no URI has. Control characters are not here:
+/// such a path stays unreadable.
+const NOT_IN_A_PATH: &AsciiSet = &AsciiSet::EMPTY
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 const JSON: &str = "application/json";
+
+/// An event of the HTTP API (payload 2.0).
+///
+/// Deserialising it never fails: lambda_runtime would log the error and report it
+/// to Lambda, and the error quotes what the client sent.
+pub struct Event(Value);
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // What is no JSON is an event that has nothing in it.
+        Ok(Self(Value::deserialize(deserializer).unwrap_or_default()))
+    }
+}
 
 /// A request to one of the functions.
 pub struct Request {
@@ -47,47 +76,43 @@ impl Request {
     /// is used, which API Gateway sets and no client can. `id` is Lambda's id of the
     /// invocation.
     pub fn from_event(
-        event: ApiGatewayV2httpRequest,
+        Event(event): Event,
         configured: Option<&Origin>,
         id: String,
     ) -> (Self, Result<(), Error>) {
-        let domain = event.request_context.domain_name.as_deref();
+        let context = &event["requestContext"];
+        let domain = context["domainName"].as_str();
         let origin = configured
             .cloned()
             .or_else(|| Origin::parse(&format!("https://{}", domain?.to_ascii_lowercase())));
+        let method = context["http"]["method"].as_str();
+        let method = method.and_then(|method| method.parse().ok());
         let uri = uri(
-            event.raw_path.as_deref().unwrap_or("/"),
-            event.raw_query_string.as_deref().unwrap_or_default(),
+            event["rawPath"].as_str().unwrap_or("/"),
+            event["rawQueryString"].as_str().unwrap_or_default(),
         );
-        let body = decode_body(event.body, event.is_base64_encoded);
-        let readable = match (&origin, &uri, &body) {
-            (None, _, _) => Err(Error::Unreadable("The event names no domain.")),
-            (_, None, _) => Err(Error::Unreadable("The path cannot be read.")),
-            (_, _, None) => Err(Error::Unreadable("The body is not valid base64.")),
-            (Some(_), Some(_), Some(_)) => Ok(()),
+        let body = decode_body(event["body"].as_str(), event["isBase64Encoded"] == true);
+        let mut headers = HeaderMap::new();
+        let all_headers = add_headers(&mut headers, &event);
+        let readable = match (&origin, &method, &uri, &body) {
+            (None, _, _, _) => Err("The event names no domain."),
+            (_, None, _, _) => Err("The event names no method."),
+            (_, _, None, _) => Err("The path cannot be read."),
+            (_, _, _, None) => Err("The body is not valid base64."),
+            (Some(_), Some(_), Some(_), Some(_)) => all_headers,
         };
 
         let (mut parts, ()) = http::Request::new(()).into_parts();
-        parts.method = event.request_context.http.method;
+        parts.method = method.unwrap_or_default();
         parts.uri = uri.unwrap_or_default();
-        parts.headers = event.headers;
-        // A control character costs only its own cookie. cargo-lambda sends `[""]`
-        // beside the header where a cookie is not ASCII.
-        let listed = event.cookies.unwrap_or_default();
-        let listed = listed.iter().filter(|cookie| !cookie.is_empty());
-        let mut listed =
-            listed.filter_map(|cookie| HeaderValue::from_bytes(cookie.as_bytes()).ok());
-        if let Some(first) = listed.next() {
-            parts.headers.insert(COOKIE, first);
-            parts.headers.extend(listed.map(|cookie| (COOKIE, cookie)));
-        }
+        parts.headers = headers;
         let request = Self {
             parts,
             body: body.unwrap_or_default(),
             origin: origin.unwrap_or_else(Origin::unknown),
             id,
         };
-        (request, readable)
+        (request, readable.map_err(Error::Unreadable))
     }
 
     /// The method.
@@ -218,21 +243,55 @@ impl Request {
     }
 }
 
+/// Adds the headers and cookies of an event that can be read, and says why
+/// another cannot.
+fn add_headers(headers: &mut HeaderMap, event: &Value) -> Result<(), &'static str> {
+    // A control character costs only its own cookie. cargo-lambda sends `[""]`
+    // beside the header where a cookie is not ASCII.
+    let cookies = event["cookies"].as_array().into_iter().flatten();
+    let cookies = cookies.filter_map(Value::as_str);
+    let cookies = cookies.filter(|cookie| !cookie.is_empty());
+    let cookies = cookies.filter_map(|cookie| HeaderValue::from_str(cookie).ok());
+    let mut cookies = cookies.map(|cookie| (COOKIE, cookie)).peekable();
+    let is_listed = cookies.peek().is_some();
+
+    let texts = event["headers"].as_object().into_iter().flatten();
+    let texts = texts.filter(|(name, _)| !is_listed || *name != COOKIE.as_str());
+    let parsed = texts.map(|(name, value)| {
+        let value = HeaderValue::from_str(value.as_str()?).ok()?;
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    });
+    let mut result = Ok(());
+    for header in cookies.map(Some).chain(parsed) {
+        let added = match header {
+            None => Err("A header cannot be read."),
+            // `append` panics when the map is full.
+            Some((name, value)) => headers
+                .try_append(name, value)
+                .map_err(|_| "The request has too many headers."),
+        };
+        result = result.and(added.map(|_| ()));
+    }
+    result
+}
+
 /// Path and query as one URI. The path must begin with exactly one slash:
-/// appended to an origin, `//evil.example` would name another host.
+/// appended to an origin, `//evil.example` would name another host. API Gateway
+/// may have decoded it, so what no URI has is encoded.
 fn uri(path: &str, query: &str) -> Option<Uri> {
     let valid =
         path.starts_with('/') && !path[1..].starts_with(['/', '\\']) && !path.contains(['?', '#']);
+    let path = utf8_percent_encode(path, NOT_IN_A_PATH);
     let separator = if query.is_empty() { "" } else { "?" };
     valid.then(|| format!("{path}{separator}{query}").parse().ok())?
 }
 
 /// The body of an event; `None` when it is not the base64 that it is said to be.
-fn decode_body(body: Option<String>, base64: bool) -> Option<Vec<u8>> {
+fn decode_body(body: Option<&str>, base64: bool) -> Option<Vec<u8>> {
     match body {
         None => Some(Vec::new()),
         Some(text) if base64 => STANDARD.decode(text).ok(),
-        Some(text) => Some(text.into_bytes()),
+        Some(text) => Some(text.as_bytes().to_owned()),
     }
 }
 
@@ -315,7 +374,8 @@ mod tests {
             "/\\evil.example",
             "/a?b",
             "/a#b",
-            "/a b",
+            "/\n",
+            "/a\u{7f}",
         ] {
             let words = unreadable(&json!({ "rawPath": path }));
             assert_eq!(words.as_deref(), Some("The path cannot be read."), "{path}");
@@ -326,9 +386,104 @@ mod tests {
         }
         let nowhere = json!({ "requestContext": { "http": { "method": "GET" } } });
         assert!(unreadable(&nowhere).unwrap().contains("domain"));
+        for method in [json!(null), json!(""), json!("A B"), json!(1)] {
+            let event = json!({
+                "requestContext": { "domainName": "a.example", "http": { "method": method } },
+            });
+            assert!(unreadable(&event).unwrap().contains("method"), "{method}");
+        }
         let fine = json!({ "rawPath": "/a/b", "body": "YQ==", "isBase64Encoded": true });
         assert_eq!(unreadable(&fine), None);
         assert_eq!(read(&fine).0.body, b"a");
+    }
+
+    #[test]
+    fn every_input_is_an_event() {
+        let deep = "[".repeat(10_000);
+        let deep = format!(r#"{{"a":{deep}"#);
+        for input in [
+            &b""[..],
+            b"{",
+            b"null",
+            b"1e999",
+            b"[\"/\"]",
+            b"{\"body\":\"\xff\"}",
+            br#"{"body":"\ud800"}"#,
+            br#"{"a":1e999}"#,
+            br#"{"requestContext":"GET","headers":1,"cookies":{},"rawPath":[],"body":1}"#,
+            deep.as_bytes(),
+        ] {
+            let mut deserializer = serde_json::Deserializer::from_slice(input);
+            let event = Event::deserialize(&mut deserializer).unwrap();
+            let (request, readable) = Request::from_event(event, None, String::new());
+            assert_eq!(readable.unwrap_err().code(), "unreadable");
+            assert_eq!(request.path(), "/");
+        }
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_read_is_an_error_and_the_others_are_kept() {
+        let long = "a".repeat(70_000);
+        for (name, value) in [
+            ("x", json!("\n")),
+            ("x", json!("a\0b")),
+            ("x", json!("\u{7f}")),
+            ("x", json!(null)),
+            ("x", json!(["a"])),
+            ("", json!("a")),
+            ("a b", json!("a")),
+            ("ä", json!("a")),
+            (&long, json!("a")),
+        ] {
+            let mut headers = json!({ "a": "1", "z": "2", "cookie": "c=3" });
+            headers[name] = value.clone();
+            let (request, readable) = read(&json!({ "headers": headers }));
+            let words = readable.unwrap_err().to_string();
+            assert_eq!(words, "A header cannot be read.", "{name:.9}: {value}");
+            assert_eq!(request.header("a"), Some("1"));
+            assert_eq!(request.header("z"), Some("2"));
+            assert_eq!(request.cookie("c").as_deref(), Some("3"));
+        }
+        let any_script = json!({ "headers": { "X": "Zoë\t日本" } });
+        assert_eq!(unreadable(&any_script), None);
+        assert_eq!(read(&any_script).0.header("x"), Some("Zoë\t日本"));
+    }
+
+    #[test]
+    fn more_headers_than_fit_are_an_error() {
+        let numbered = |count: usize| -> Value {
+            let names = (0..count).map(|number| format!("x-{number}"));
+            let headers: serde_json::Map<_, _> = names.map(|name| (name, json!("1"))).collect();
+            json!({ "headers": headers, "cookies": ["a=1", "b=2"] })
+        };
+        assert_eq!(unreadable(&numbered(24_000)), None);
+        for count in [24_571, 24_576, 40_000] {
+            let (request, readable) = read(&numbered(count));
+            if let Err(error) = readable {
+                assert_eq!(error.to_string(), "The request has too many headers.");
+            }
+            assert_eq!(request.cookie("b").as_deref(), Some("2"));
+        }
+        assert!(unreadable(&numbered(40_000)).is_some());
+        let cookies = vec!["a=1"; 40_000];
+        assert_eq!(unreadable(&json!({ "cookies": cookies })), None);
+    }
+
+    #[test]
+    fn a_decoded_path_is_encoded_again() {
+        for (path, encoded) in [
+            ("/a b", "/a%20b"),
+            ("/ ", "/%20"),
+            ("/a%20b", "/a%20b"),
+            ("/ü", "/%C3%BC"),
+            ("/<\"{\\", "/%3C%22%7B%5C"),
+            ("/100%", "/100%"),
+            ("/a/b-c_d.e~f:@!$&'()*+,;=", "/a/b-c_d.e~f:@!$&'()*+,;="),
+        ] {
+            let (request, readable) = read(&json!({ "rawPath": path }));
+            assert!(readable.is_ok(), "{path}");
+            assert_eq!(request.path(), encoded);
+        }
     }
 
     #[test]
@@ -340,9 +495,13 @@ mod tests {
             let (request, _) = read(&json!({ "headers": header, "cookies": cookies }));
             assert_eq!(request.cookie("b").as_deref(), Some("2"), "{cookies}");
         }
-        let (request, _) = read(&json!({ "cookies": ["a=\u{1}", "b=2"] }));
+        let (request, readable) = read(&json!({
+            "headers": { "cookie": "a=\u{1}; b=1" },
+            "cookies": ["a=\u{1}", 1, "b=2"],
+        }));
+        assert!(readable.is_ok());
         assert_eq!(request.cookie("b").as_deref(), Some("2"));
-        assert_eq!(request.cookie("c"), None);
+        assert_eq!(request.cookie("a"), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! | [`postgres`] | the server that the tests share, and databases on it |
 //! | [`pgbouncer`] | a pooler in front of a database |
 //! | [`proxy`] | a network that counts, delays, closes and blackholes connections |
-//! | [`random`] | names that no other test has |
+//! | [`random`] | names that no other test has; random input that can be had again |
 //!
 //! A harness that cannot do its work fails the test that uses it, so everything
 //! here panics instead of returning errors.
@@ -44,5 +44,5 @@ pub use event::Event;
 pub use function::Function;
 pub use pgbouncer::PgBouncer;
 pub use proxy::Proxy;
-pub use random::unique;
+pub use random::{Random, unique};
 pub use response::Response;

@@ -16,8 +16,9 @@ use clerk_auth::{
     authenticate,
 };
 use http::request::Parts;
-use shared::Request;
+use serde::Deserialize;
 use shared::config::{Config, PageConfig};
+use shared::{Event, Request};
 
 const ORIGIN: &str = "https://www.example.com";
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -168,20 +169,32 @@ fn cookies() {
 #[test]
 fn event() {
     check!().for_each(|json: &[u8]| {
-        let Ok(event) = serde_json::from_slice(json) else {
-            return;
-        };
-        let (request, readable) = Request::from_event(event, None, String::new());
-        if let Err(error) = readable {
-            assert_eq!(error.status(), 400);
-        } else {
-            assert!(request.path().starts_with('/') && !request.path().starts_with("//"));
-        }
-        if let Err(error) = request.message() {
-            assert!(error.status().is_client_error(), "{error}");
-        }
-        let _ = shared::flash::Flash::read(&request);
+        read_event(json);
+        let [path, query, name, value, cookie] = texts(json);
+        let event = serde_json::json!({
+            "requestContext": { "domainName": "a.example", "http": { "method": "POST" } },
+            "rawPath": format!("/{path}"),
+            "rawQueryString": query,
+            "headers": { name: value },
+            "cookies": [cookie],
+        });
+        read_event(event.to_string().as_bytes());
     });
+}
+
+fn read_event(json: &[u8]) {
+    // As lambda_runtime does it: it would print an error.
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let event = Event::deserialize(&mut deserializer).unwrap();
+    let (request, readable) = Request::from_event(event, None, String::new());
+    if let Err(error) = readable {
+        assert_eq!(error.status(), 400);
+    }
+    assert!(request.path().starts_with('/') && !request.path().starts_with("//"));
+    if let Err(error) = request.message() {
+        assert!(error.status().is_client_error(), "{error}");
+    }
+    let _ = shared::flash::Flash::read(&request);
 }
 
 #[test]
@@ -197,14 +210,14 @@ fn body() {
             let event = serde_json::json!({
                 "requestContext": { "domainName": "a.example", "http": { "method": method } },
                 "rawPath": "/api/quote",
-                "headers": { "content-type": media_type.replace(|c: char| c.is_control(), "") },
+                "headers": { "content-type": media_type },
                 "body": body,
             });
-            let Ok(event) = serde_json::from_value(event) else {
-                continue;
-            };
+            let event = serde_json::from_value(event).unwrap();
             let (request, readable) = Request::from_event(event, None, String::new());
-            assert!(readable.is_ok());
+            if let Err(error) = readable {
+                assert!(media_type.contains(char::is_control), "{error}");
+            }
             match request.message() {
                 Ok(message) => {
                     let characters = message.as_str().chars().count();

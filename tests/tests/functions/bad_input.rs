@@ -1,6 +1,7 @@
 //! Input that is refused: each kind gets its own error, and no quote changes.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use tests::runtime_api::Outcome;
 use tests::{App, Event, Function, Response, User};
 
 /// Creates a user with a quote that the bad input must not change.
@@ -222,9 +223,82 @@ async fn a_body_that_is_not_the_base64_it_is_said_to_be_is_unreadable() {
 }
 
 #[tokio::test]
-async fn a_path_with_characters_that_no_uri_has_is_unreadable() {
-    let paths = ["/ ", "/a b", "/\n", "/\0", "/a\u{7f}", "/<"];
+async fn a_path_with_a_control_character_is_unreadable() {
+    let paths = ["/\n", "/\0", "/a\u{7f}"];
     assert_unreadable(&paths.map(|path| json!({ "rawPath": path }))).await;
+}
+
+#[tokio::test]
+async fn nothing_is_at_a_path_that_was_decoded() {
+    for app in App::both().await {
+        let user = app.user();
+        for path in ["/ ", "/a b", "/<", "/ä", "/a\"b"] {
+            let event = Event::page(path).signed_in(&user);
+            app.send(event).await.page(404);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_is_no_json_is_unreadable() {
+    let app = App::deployed().await;
+    let deep = format!(r#"{{"a":{}"#, "[".repeat(10_000));
+    for function in Function::all() {
+        let environment = app.environment(function).await;
+        for event in [
+            &b""[..],
+            b"{",
+            b"\xff",
+            b"{\"body\":\"\xed\xa0\x80\"}",
+            br#"{"body":"\ud800"}"#,
+            br#"{"a":1e999}"#,
+            deep.as_bytes(),
+        ] {
+            let outcome = environment.invoke_bytes(event.to_vec().into(), &[]).await;
+            let Outcome::Response(answer) = outcome else {
+                panic!("{outcome:?}");
+            };
+            assert_eq!(Response::read(&answer).status, 400);
+        }
+        let log = environment.log();
+        assert!(!log.contains("ERROR"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_cannot_be_read_is_unreadable() {
+    let headers = [
+        ("x-name", "a\u{1}b"),
+        ("referer", "\n"),
+        ("a b", "c"),
+        ("", "c"),
+    ];
+    assert_unreadable(&headers.map(|(name, value)| json!({ "headers": { name: value } }))).await;
+}
+
+#[tokio::test]
+async fn more_headers_than_fit_are_unreadable() {
+    let names = (0..24_571).map(|number| format!("x-{number}"));
+    let most: Map<_, _> = names.map(|name| (name, "".into())).collect();
+    let mut too_many = most.clone();
+    too_many.extend((0..9_000).map(|number| (format!("y-{number}"), "".into())));
+    assert_unreadable(&[json!({ "headers": too_many })]).await;
+    // These few fit; the process ended because of them.
+    let app = App::deployed().await;
+    let payload = json!({ "headers": most, "rawPath": "/api/quote", "requestContext": {
+        "domainName": "quotes.example.com", "http": { "method": "GET" },
+    } });
+    app.invoke(Function::GET_QUOTE, payload, &[])
+        .await
+        .problem(401);
+}
+
+#[tokio::test]
+async fn a_control_character_costs_only_its_own_cookie() {
+    let app = App::deployed().await;
+    let user = create_user_with_quote(&app).await;
+    let get = Event::get_quote().cookie("name", "\u{1}").signed_in(&user);
+    assert_eq!(app.send(get).await.status, 200);
 }
 
 #[tokio::test]

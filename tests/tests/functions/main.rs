@@ -20,6 +20,7 @@ mod original;
 mod page;
 mod pooler;
 mod privileges;
+mod random_events;
 mod resilience;
 mod round_trips;
 mod routes;
