@@ -1,23 +1,17 @@
 //! Conformance runner for the RS256 check alone: one `{"id","jwk","jws"}` a
 //! line on stdin, one `{"id","valid"}` a line on stdout.
 
-use std::io::{BufRead, Write};
-
 use clerk_auth::Key;
 use serde_json::{Value, json};
 
+mod lines;
+
 fn main() -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    for line in std::io::stdin().lock().split(b'\n') {
-        let line = line?;
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let case: Value = serde_json::from_slice(&line).unwrap_or(Value::Null);
-        let valid = is_valid(&case).unwrap_or(false);
-        writeln!(out, "{}", json!({ "id": case["id"], "valid": valid }))?;
-    }
-    Ok(())
+    lines::answer_all(std::io::stdin().lock(), std::io::stdout().lock(), answer)
+}
+
+fn answer(case: &Value) -> Value {
+    json!({ "id": case["id"], "valid": is_valid(case).unwrap_or(false) })
 }
 
 fn is_valid(case: &Value) -> Option<bool> {
