@@ -45,6 +45,7 @@
 //! | `reason` | why a user is not signed in |
 //! | `key` | public keys, and the RS256 check by OpenSSL |
 //! | `token` | a JWT taken apart, then verified; who it says it is, and for whom |
+//! | `claims` | what a session says: actor, organization, what the user may do |
 //! | `instance` | which instance this is, and what its tokens must say |
 //! | `cookies` | parsing; the suffixed or the plain set |
 //! | `request` | the parts of a request that matter, read for an instance |
@@ -57,6 +58,7 @@
 
 mod authenticator;
 mod backend;
+mod claims;
 mod cookies;
 mod csp;
 mod decision;
@@ -79,6 +81,9 @@ mod token;
 
 pub use authenticator::{Authenticator, KeySource};
 pub use backend::{BACKEND_API_URL, BackendApi};
+pub use claims::{
+    Check, Claims, Organization, Reverification, ReverificationLevel, UnreadableClaim,
+};
 pub use decision::{Decision, State, authenticate};
 pub use instance::{DEFAULT_CLOCK_SKEW_MS, Instance, PublishableKey};
 #[cfg(feature = "jwks")]

@@ -9,8 +9,10 @@ use base64::alphabet::URL_SAFE;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use openssl::sha::sha1;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::claims::{Check, Claims, Organization, UnreadableClaim};
 use crate::key::{Key, PublicKeys};
 use crate::reason::Reason;
 
@@ -23,6 +25,39 @@ pub struct Session {
     pub session_id: Option<Value>,
     /// Tasks are left before the user counts as signed in (`sts`).
     pub(crate) pending: bool,
+    claims: Claims,
+}
+
+impl Session {
+    /// The token's claims as a type of the caller's, such as a struct with those
+    /// that the instance adds.
+    ///
+    /// # Errors
+    /// A claim that the type needs is missing or of another type.
+    pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        self.claims.parse()
+    }
+
+    /// Who really acts, if the user is being impersonated, see [`Claims::actor`].
+    #[must_use]
+    pub fn actor(&self) -> Option<&Map<String, Value>> {
+        self.claims.actor()
+    }
+
+    /// The active organization, if one is.
+    ///
+    /// # Errors
+    /// A claim with its permissions cannot be read. The session is valid all the
+    /// same.
+    pub fn organization(&self) -> Result<Option<Organization>, UnreadableClaim> {
+        self.claims.organization()
+    }
+
+    /// Whether the user has what is asked for, see [`Claims::has`].
+    #[must_use]
+    pub fn has(&self, check: Check<'_>) -> bool {
+        self.claims.has(check)
+    }
 }
 
 /// A user of the Clerk instance. Only verifying a token makes one.
@@ -60,7 +95,7 @@ const TOKEN_BASE64: GeneralPurpose = GeneralPurpose::new(
 /// A token that was taken apart and not yet trusted.
 pub(crate) struct Token<'a> {
     header: Map<String, Value>,
-    claims: Map<String, Value>,
+    claims: Claims,
     /// The first two parts: what the signature covers.
     signed: &'a str,
     signature: &'a str,
@@ -74,7 +109,7 @@ impl<'a> Token<'a> {
         TOKEN_BASE64.decode(signature).ok()?;
         Some(Self {
             header: members(json(header)?)?,
-            claims: members(json(claims)?)?,
+            claims: members(json(claims)?)?.into(),
             signed,
             signature: signature.trim_end_matches('='),
         })
@@ -245,7 +280,8 @@ impl Token<'_> {
         Ok(Session {
             user,
             session_id: self.claim("sid").cloned(),
-            pending: self.text("sts") == Some("pending"),
+            pending: self.claims.is_pending(),
+            claims: self.claims.clone(),
         })
     }
 
@@ -417,6 +453,23 @@ mod tests {
         assert_eq!(session.user.as_str(), "user_1");
         assert_eq!(session.session_id, Some(json!("sess_1")));
         assert!(!session.pending);
+    }
+
+    #[test]
+    fn a_session_says_what_its_token_says() {
+        let mut own = with(claims(), "act", json!({ "sub": "user_2" }));
+        own["org_id"] = json!("org_1");
+        own["org_role"] = json!("org:admin");
+        let session = verify(&session(&own)).unwrap();
+        assert_eq!(session.actor().unwrap()["sub"], "user_2");
+        assert_eq!(session.organization().unwrap().unwrap().id, "org_1");
+        assert!(session.has(Check::Role("admin")));
+        assert!(!session.has(Check::Role("member")));
+        assert_eq!(session.claims::<Value>().unwrap(), own);
+        assert!(session.claims::<Vec<u8>>().is_err());
+        let unreadable = with(with(claims(), "v", 2), "fea", "posts");
+        let session = verify(&crate::testing::session(&with(unreadable, "o", 1))).unwrap();
+        assert_eq!(session.organization(), Err(UnreadableClaim("fea")));
     }
 
     #[test]
