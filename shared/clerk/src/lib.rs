@@ -52,6 +52,7 @@
 //! | `handshake` | the redirect for new cookies, and what it brings back |
 //! | `sign_in`, `csp` | the sign-in page's URL; a page's policy for clerk-js |
 //! | `decision` | the state machine |
+//! | `webhook` | whether a webhook's message was sent by Clerk |
 //! | `fetch`, `jwks` | the instance's key set, fetched and kept (feature `jwks`) |
 //! | `backend` | the Backend API, for the nonce form of the handshake |
 //! | `authenticator` | a decision about an actual request, now |
@@ -78,6 +79,7 @@ mod sign_in;
 #[path = "../tests/unit/testing.rs"]
 mod testing;
 mod token;
+mod webhook;
 
 pub use authenticator::{Authenticator, KeySource};
 pub use backend::{BACKEND_API_URL, BackendApi};
@@ -94,3 +96,4 @@ pub use reason::{Obstacle, Reason};
 pub use request::RequestView;
 pub use sign_in::SignIn;
 pub use token::{AuthorizedParties, Session, UserId};
+pub use webhook::{WebhookError, WebhookMessage, WebhookSecrets};
