@@ -21,6 +21,8 @@ struct QuotePage<'a> {
     clerk: ClerkScripts<'a>,
     /// Hash of the user, which a form brings back.
     user: String,
+    /// The user, where somebody else acts as them.
+    acting_as: Option<&'a str>,
     quote: Option<&'a Quote>,
     /// The quote's text, or nothing.
     saved: &'a str,
@@ -99,6 +101,7 @@ pub(crate) fn quote(
         nonce: &nonce,
         clerk: ClerkScripts::new(app, request),
         user: session.user.hash(),
+        acting_as: session.actor().map(|_| session.user.as_str()),
         quote,
         saved,
         text: typed.map_or(saved, |flash| flash.text.as_str()),

@@ -248,3 +248,17 @@ async fn a_path_in_a_404_is_not_repeated_as_markup() {
     assert!(answer.status >= 400 && answer.status < 500, "{answer:?}");
     assert!(!answer.body.contains("<script>alert"), "{}", answer.body);
 }
+
+#[tokio::test]
+async fn an_impersonation_is_shown() {
+    for app in App::both().await {
+        let user = app.user();
+        let own = app.send(Event::page("/").signed_in(&user)).await;
+        assert!(!own.page(200).contains("You are acting"));
+        let actor = serde_json::json!({ "act": { "sub": "user_support" } });
+        let token = app.instance.token_with(&user, &actor);
+        let page = app.send(Event::page("/").session(&token)).await;
+        let words = format!("You are acting as {}.", user.id);
+        assert!(page.page(200).contains(&words), "{}", page.body);
+    }
+}
