@@ -69,6 +69,15 @@ def broken_rules(values):
         yield "DOMAIN_NAME is not set; CERTIFICATE_ARN and HOSTED_ZONE_ID need it"
 
 
+def warnings(values):
+    """What is accepted but has a price."""
+    if values["ClerkLiveKey"] and not values["ClerkAuthorizedParties"]:
+        yield (
+            "CLERK_AUTHORIZED_PARTIES is not set, so sessions without azp are accepted; set it to "
+            f"https://{values['DomainName']}, and restrict Clerk's allowed subdomains (see SECURITY.md)"
+        )
+
+
 def main(template, environment):
     with open(template, encoding="utf-8") as file:
         declared = parameters(file.read())
@@ -83,6 +92,8 @@ def main(template, environment):
     for problem in found:
         print(f"deploy: {problem}", file=sys.stderr)
     if not found:
+        for warning in warnings(values):
+            print(f"deploy: warning: {warning}", file=sys.stderr)
         json.dump(values, sys.stdout)
     return 1 if found else 0
 

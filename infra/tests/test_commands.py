@@ -111,6 +111,26 @@ def test_a_wrong_setting_is_refused_before_anything_is_made(aws, settings, chang
 
 
 @pytest.mark.parametrize(
+    ("changed", "warned"),
+    [
+        ({}, True),
+        ({"CLERK_AUTHORIZED_PARTIES": "https://a.example.com"}, False),
+        ({"CLERK_PUBLISHABLE_KEY": clerk.PUBLISHABLE_KEY}, False),
+    ],
+)
+def test_production_without_authorized_parties_is_warned_of(settings, changed, warned):
+    production = {"CLERK_PUBLISHABLE_KEY": LIVE_KEY, "DOMAIN_NAME": "a.example.com", "CERTIFICATE_ARN": CERTIFICATE}
+    # The settings are right, so that it ends only where the artefacts are needed.
+    result = commands.run("deploy", **settings | production | {"LAMBDA_DIR": "/nowhere"} | changed)
+    *warnings, last = result.stderr.splitlines()
+    assert last == "deploy: LAMBDA_DIR has no artefacts: run make build"
+    assert len(warnings) == (1 if warned else 0)
+    for warning in warnings:
+        assert warning.startswith("deploy: warning: CLERK_AUTHORIZED_PARTIES is not set, so sessions without azp are")
+        assert "set it to https://a.example.com, and restrict Clerk's allowed subdomains (see SECURITY.md)" in warning
+
+
+@pytest.mark.parametrize(
     ("values", "accepted"),
     [
         ({}, False),
