@@ -23,6 +23,11 @@ case ${MIGRATE:-0} in
 *) fail "MIGRATE is malformed; it should be 0 or 1" ;;
 esac
 
+# A preview runs the code of a pull request.
+case $STAGE:${CLERK_NONCE_HANDSHAKES:-} in
+pr-*:true) fail "CLERK_NONCE_HANDSHAKES must not be set: the preview $STAGE gets no Clerk secret key" ;;
+esac
+
 case $(state) in
 *_IN_PROGRESS) [ "$(state)" = REVIEW_IN_PROGRESS ] ||
     fail "$stack is being changed ($(state)): wait, then deploy again" ;;

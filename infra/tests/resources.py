@@ -6,6 +6,7 @@ class Resources:
 
     def __init__(self, template):
         self.all = template["Resources"]
+        self.conditions = template["Conditions"]
 
     def of(self, kind):
         """Logical id -> properties of the resources of a type."""

@@ -16,6 +16,8 @@ FUNCTIONS = sorted(check_routes.read().functions)
 # Functions that only GET and HEAD reach do not write to the database.
 WRITERS = {function for route, function in ROUTES.items() if route.startswith(("PUT ", "POST ", "PATCH ", "DELETE "))}
 READERS = set(FUNCTIONS) - WRITERS
+# In seconds, where it is not the others' 10.
+TIMEOUTS = {"render-page": 12}
 LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
@@ -46,7 +48,7 @@ def functions_run_their_own_code(resources):
     for name, (_, function) in functions.items():
         if function["Code"]["S3Key"] != name:
             yield f"{name} runs the code of {function['Code']['S3Key']}"
-        if (function["Runtime"], function["Timeout"]) != ("provided.al2023", 10):
+        if (function["Runtime"], function["Timeout"]) != ("provided.al2023", TIMEOUTS.get(name, 10)):
             yield f"{name} has another runtime or timeout"
 
 
@@ -133,6 +135,21 @@ def secrets_are_references(resources):
             yield f"{name} has no PUBLIC_ORIGIN"
 
 
+def only_the_page_gets_clerks_secret_key(resources):
+    reference = "{{resolve:secretsmanager:${DatabaseSecret}:SecretString:clerkSecretKey::${DatabaseSecretVersion}}}"
+    wanted = {"Fn::If": ["HasNonceHandshakes", {"Fn::Sub": reference}, {"Ref": "AWS::NoValue"}]}
+    if resources.conditions.get("HasNonceHandshakes") != {"Fn::Equals": [{"Ref": "ClerkNonceHandshakes"}, "true"]}:
+        yield "Clerk's secret key is resolved without being asked for"
+    for name, (_, function) in resources.functions().items():
+        variables = function["Environment"]["Variables"]
+        if name != "render-page" and "CLERK_SECRET_KEY" in variables:
+            yield f"{name} has a CLERK_SECRET_KEY"
+        if name == "render-page" and variables.get("CLERK_SECRET_KEY") != wanted:
+            yield "CLERK_SECRET_KEY of render-page is not the conditional, versioned reference"
+    if json.dumps(resources.all).count("clerkSecretKey") != 1:
+        yield "clerkSecretKey is not referred to exactly once"
+
+
 def alarms_watch_everything(resources):
     watched = []
     for name, alarm in resources.of("AWS::CloudWatch::Alarm").items():
@@ -162,6 +179,7 @@ RULES = (
     the_stage_throttles_and_logs,
     only_the_api_may_call,
     secrets_are_references,
+    only_the_page_gets_clerks_secret_key,
     alarms_watch_everything,
     a_domain_closes_the_other_way_in,
 )

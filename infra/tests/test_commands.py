@@ -96,6 +96,8 @@ def test_a_missing_region_is_said():
         ({"DOMAIN_NAME": "a.example.com"}, "CERTIFICATE_ARN is not set"),
         ({"HOSTED_ZONE_ID": "Z0123456789"}, "DOMAIN_NAME is not set"),
         ({"LOG_RETENTION_DAYS": "31"}, "LOG_RETENTION_DAYS is malformed; it should be 1, 3,"),
+        ({"CLERK_NONCE_HANDSHAKES": "yes"}, "CLERK_NONCE_HANDSHAKES is malformed; it should be true or false"),
+        ({"CLERK_NONCE_HANDSHAKES": "true", "STAGE": "pr-7"}, "CLERK_NONCE_HANDSHAKES must not be set: the preview"),
         ({"ARCH": "arm"}, "ARCH is malformed; it should be arm64 or x86_64"),
         ({"DATABASE_SECRET": "quotes/nowhere"}, "DATABASE_SECRET names a secret that cannot be found (quotes/nowhere)"),
         ({"MIGRATE": "1"}, "MIGRATION_DATABASE_URL is not set"),
@@ -203,13 +205,37 @@ def test_a_stack_that_really_failed_is_named_and_can_be_destroyed(aws, settings)
     assert stacks(aws) == []
 
 
-def test_a_first_deployment_that_fails_leaves_nothing(aws, settings):
-    secrets = aws.client("secretsmanager")
-    secrets.create_secret(Name="quotes/half", SecretString=json.dumps({"url": "postgresql://o:pw@localhost:1/d"}))
-    result = commands.run("deploy", **settings | {"DATABASE_SECRET": "quotes/half"})
+@pytest.mark.parametrize(
+    ("keys", "changed"), [(("url",), {}), (("url", "readOnlyUrl"), {"CLERK_NONCE_HANDSHAKES": "true"})]
+)
+def test_a_first_deployment_that_fails_leaves_nothing(aws, settings, keys, changed):
+    name = f"quotes/half-{len(keys)}"
+    secret = json.dumps(dict.fromkeys(keys, "postgresql://o:pw@localhost:1/d"))
+    aws.client("secretsmanager").create_secret(Name=name, SecretString=secret)
+    result = commands.run("deploy", **settings | {"DATABASE_SECRET": name} | changed)
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("deploy: quotes-broken was not deployed")
     assert stacks(aws) == []
+
+
+@pytest.mark.parametrize(("wanted", "given"), [("false", {}), ("true", {"render-page": "sk_test_c2VjcmV0"})])
+def test_only_the_page_gets_clerks_secret_key_and_only_if_asked(aws, settings, wanted, given):
+    name = f"quotes/nonce-{wanted}"
+    urls = dict.fromkeys(("url", "readOnlyUrl"), "postgresql://o:pw@localhost:1/d")
+    # Without being asked for, it need not be there.
+    secret = urls | {"clerkSecretKey": key for key in given.values()}
+    aws.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(secret))
+    changed = {"DATABASE_SECRET": name, "CLERK_NONCE_HANDSHAKES": wanted}
+    result = commands.run("deploy", **settings | changed)
+    assert result.returncode == 0, result.stderr
+    found = {}
+    for function in aws.client("lambda").list_functions()["Functions"]:
+        if function["FunctionName"].startswith("quotes-broken-"):
+            found[function["FunctionName"].removeprefix("quotes-broken-")] = function["Environment"]["Variables"]
+    assert commands.run("destroy", answer="broken\n", **settings).returncode == 0
+    assert len(found) == 4
+    keys = {name: variables.get("CLERK_SECRET_KEY") for name, variables in found.items()}
+    assert {name: key for name, key in keys.items() if key is not None} == given
 
 
 def test_functions_that_do_not_start_are_noticed(aws, settings):

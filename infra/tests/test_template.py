@@ -13,11 +13,11 @@ import source
 ORIGINAL = source.read()
 
 
-def broken(template, path, value):
+def broken(template, path, value, section="Resources"):
     """A copy with another value at `path`; None removes what is there."""
     template = copy.deepcopy(template)
     *parents, last = path.split("/")
-    place = template["Resources"]
+    place = template[section]
     for name in parents:
         place = place[int(name) if name.isdigit() else name]
     if value is None:
@@ -49,6 +49,10 @@ def test_every_rule_holds():
 
 
 STATEMENT = "GetQuoteRole/Properties/Policies/0/PolicyDocument/Statement/0"
+SECRET_KEY = "Properties/Environment/Variables/CLERK_SECRET_KEY"
+UNCONDITIONAL = {
+    "Fn::Sub": "{{resolve:secretsmanager:${DatabaseSecret}:SecretString:clerkSecretKey::${DatabaseSecretVersion}}}"
+}
 SETTINGS = "Stage/Properties/DefaultRouteSettings"
 
 
@@ -86,6 +90,12 @@ SETTINGS = "Stage/Properties/DefaultRouteSettings"
         ("GetQuote/Properties/Environment/Variables/DATABASE_URL",
          {"Fn::Sub": "{{resolve:secretsmanager:${DatabaseSecret}:SecretString:url::${DatabaseSecretVersion}}}"},
          "DATABASE_URL of get-quote is not the versioned reference to readOnlyUrl"),
+        (f"RenderPage/{SECRET_KEY}", None, "CLERK_SECRET_KEY of render-page is not the conditional"),
+        (f"RenderPage/{SECRET_KEY}", UNCONDITIONAL, "CLERK_SECRET_KEY of render-page is not the conditional"),
+        (f"GetQuote/{SECRET_KEY}", UNCONDITIONAL, "get-quote has a CLERK_SECRET_KEY"),
+        ("SaveQuote/Properties/Environment/Variables/OTHER", UNCONDITIONAL, "clerkSecretKey is not referred to exactly"),
+        ("RenderPage/Properties/Timeout", None, "render-page has another runtime or timeout"),
+        ("SaveQuote/Properties/Timeout", 12, "save-quote has another runtime or timeout"),
         ("SaveQuoteErrors", None, "nothing watches the errors of save-quote"),
         ("ServerErrors", None, "nothing watches the API's answers"),
         ("ServerErrors/Properties/AlarmActions", None, "ServerErrors tells nobody"),
@@ -94,6 +104,13 @@ SETTINGS = "Stage/Properties/DefaultRouteSettings"
 )
 def test_a_broken_copy_is_found(path, value, finding):
     assert [line for line in findings(broken(ORIGINAL, path, value)) if finding in line]
+
+
+def test_a_secret_key_that_nobody_asked_for_is_found():
+    always = {"Fn::Equals": ["true", "true"]}
+    found = findings(broken(ORIGINAL, "HasNonceHandshakes", always, section="Conditions"))
+    assert found == ["Clerk's secret key is resolved without being asked for"]
+    assert ORIGINAL["Parameters"]["ClerkNonceHandshakes"]["Default"] == "false"
 
 
 def test_the_deploy_command_reads_every_parameter_as_yaml_does():
@@ -112,6 +129,7 @@ def test_the_deploy_command_reads_every_parameter_as_yaml_does():
         ("ClerkProxyUrl", ["", "https://a.example/__clerk", "http://127.0.0.1:1"],
          ["http://a.example", "https://a.example?x", "a.example", "http://localhost.example"]),
         ("ClerkSignInUrl", ["", "https://a.example/sign-in?x=y"], ["http://a.example/sign-in", "/sign-in"]),
+        ("ClerkNonceHandshakes", ["true", "false"], ["", "True", "1", "sk_test_c2VjcmV0"]),
         ("DomainName", ["", "quotes.example.com"], ["https://quotes.example.com", "quotes", "Quotes.example.com"]),
         ("DatabaseSecret", ["quotes/staging/database"], ["", "postgresql://o:pw@h/d"]),
         ("LogRetentionDays", ["30"], ["", "31", "0"]),
