@@ -61,6 +61,21 @@ def test_a_pull_request_gets_no_secret_and_may_only_read():
     assert "secrets." not in text
 
 
+def test_a_deployment_gets_every_setting_that_is_documented():
+    (job,) = read("deploy.yml")["jobs"].values()
+    given = next(step["env"] for step in job["steps"] if step.get("run") == "make deploy")
+    readme = (commands.INFRA / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"\n## Settings\n.*?\n\n(\|.*?)\n\n", readme, re.DOTALL)[1]
+    documented = {name for row in table.splitlines() for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1])}
+    # The credentials are a role's, and the artefacts are those that were built.
+    elsewhere = {"AWS_REGION", "AWS_PROFILE", "ARCH", "LAMBDA_DIR"}
+    assert documented >= elsewhere | {"CLERK_PUBLISHABLE_KEY"}
+    assert given.keys() - {"BUILD", "STAGE", "MIGRATE"} == documented - elsewhere
+    for name in documented - elsewhere:
+        kind = "secrets" if name == "MIGRATION_DATABASE_URL" else "vars"
+        assert given[name] == f"${{{{ {kind}.{name} }}}}"
+
+
 def test_a_deployment_is_asked_for_and_has_no_key_of_its_own():
     workflow = read("deploy.yml")
     assert list(workflow["on"]) == ["workflow_dispatch"]
