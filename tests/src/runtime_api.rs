@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::random::unique;
 
-/// The functions' timeout, as the template sets it.
+/// The functions' timeout, as the template sets it; render-page has 2 s more.
 pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest wait for a response while something is wrong with the database: the
