@@ -76,14 +76,20 @@ need_stack() {
     esac
 }
 
-# call_once: whether the application answers. A request without a session gets
-# 401, and the function sends it, not the gateway.
+# call_once: whether the application answers, render-page too, which has settings
+# of its own. The functions send these two answers, not the gateway.
 call_once() {
     url=$(output Url)
+    call /api/quote 401
+    call /nowhere 404
+    echo "$url answers"
+}
+
+# call PATH STATUS: a request without a session to `url`, and what should answer it.
+call() {
     code=0
-    status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 "$url/api/quote") || code=$?
+    status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 "$url$1") || code=$?
     # 6: curl could not find the host.
     [ "$code" != 6 ] || fail "$url has no DNS record yet: make a CNAME record that points to $(output DomainTarget)"
-    [ "$status" = 401 ] || fail "$url/api/quote should answer 401, not $status: run make logs STAGE=$STAGE"
-    echo "$url answers"
+    [ "$status" = "$2" ] || fail "$url$1 should answer $2, not $status: run make logs STAGE=$STAGE"
 }

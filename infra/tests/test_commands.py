@@ -238,14 +238,25 @@ def test_only_the_page_gets_clerks_secret_key_and_only_if_asked(aws, settings, w
     assert {name: key for name, key in keys.items() if key is not None} == given
 
 
-def test_functions_that_do_not_start_are_noticed(aws, settings):
-    secrets = aws.client("secretsmanager")
-    wrong = {"url": "mysql://o:pw@localhost/d", "readOnlyUrl": "mysql://o:pw@localhost/d"}
-    secrets.create_secret(Name="quotes/mysql", SecretString=json.dumps(wrong))
-    result = commands.run("deploy", **settings | {"DATABASE_SECRET": "quotes/mysql"})
+@pytest.mark.parametrize(
+    ("secret", "changed", "line"),
+    [
+        (dict.fromkeys(("url", "readOnlyUrl"), "mysql://o:pw@localhost/d"), {}, "/api/quote should answer 401, not "),
+        # Only render-page reads this setting. The template cannot tell that there is no such port.
+        (
+            dict.fromkeys(("url", "readOnlyUrl"), "postgresql://o:pw@localhost:1/d"),
+            {"CLERK_SIGN_IN_URL": "https://a.example:99999/"},
+            "/nowhere should answer 404, not ",
+        ),
+    ],
+)
+def test_functions_that_do_not_start_are_noticed(aws, settings, secret, changed, line):
+    name = f"quotes/no-start-{len(changed)}"
+    aws.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(secret))
+    result = commands.run("deploy", **settings | {"DATABASE_SECRET": name} | changed)
     assert result.returncode == 1
     said = result.stderr.splitlines()[-1]
-    assert "should answer 401, not " in said and said.endswith("make logs STAGE=broken")
+    assert line in said and said.endswith("make logs STAGE=broken")
     assert commands.run("destroy", answer="broken\n", **settings).returncode == 0
 
 
