@@ -70,7 +70,7 @@ pub struct Quote {
 pub struct Saved {
     /// The quote as it is now.
     pub quote: Quote,
-    /// Whether there was none before.
+    /// Whether there was none before. Where that is not known: `false`.
     pub created: bool,
 }
 
@@ -118,8 +118,8 @@ const DELETE: &str = "DELETE FROM user_messages WHERE user_id = $1";
 /// The database cannot be reached or refuses.
 pub async fn find(database: &Database, user: &UserId) -> Result<Option<Quote>, DatabaseError> {
     let parameters = [(&user.as_str() as _, Type::TEXT)];
-    let rows = database.run(FIND, &parameters).await?;
-    rows.first().map(quote).transpose()
+    let found = database.run(FIND, &parameters).await?;
+    found.rows.first().map(quote).transpose()
 }
 
 /// Saves the user's quote in place of the one before.
@@ -135,13 +135,16 @@ pub async fn save(
         (&user.as_str() as _, Type::TEXT),
         (&message.as_str() as _, Type::TEXT),
     ];
-    let rows = database.run(SAVE, &parameters).await?;
-    let row = rows
+    let saved = database.run(SAVE, &parameters).await?;
+    let row = saved
+        .rows
         .first()
         .ok_or_else(|| DatabaseError::Statement("nothing was saved".to_owned()))?;
     Ok(Saved {
         quote: quote(row)?,
-        created: row.try_get(2)?,
+        // After a repeat the row is new or not as chance had it: whether the first
+        // attempt came to write it.
+        created: row.try_get(2)? && !saved.may_be_repeated,
     })
 }
 

@@ -14,6 +14,7 @@
 //! | [`pgbouncer`] | a pooler in front of a database |
 //! | [`proxy`] | a network that counts, delays, closes and blackholes connections |
 //! | [`random`] | names that no other test has; random input that can be had again |
+//! | [`tls_proxy`] | a proxy that ends TLS: it refuses, or sees the messages |
 //!
 //! A harness that cannot do its work fails the test that uses it, so everything
 //! here panics instead of returning errors.
@@ -36,6 +37,7 @@ pub mod proxy;
 pub mod random;
 pub mod response;
 pub mod runtime_api;
+pub mod tls_proxy;
 
 pub use app::App;
 pub use clerk::{Instance, User};
@@ -46,3 +48,4 @@ pub use pgbouncer::PgBouncer;
 pub use proxy::Proxy;
 pub use random::{Random, unique};
 pub use response::Response;
+pub use tls_proxy::TlsProxy;

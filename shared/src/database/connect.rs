@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::Client;
 
-use super::error::DatabaseError;
+use super::error::{ConnectFailure, DatabaseError};
 use super::options::ConnectOptions;
 
 /// Delay before the second attempt to connect; each further delay is twice as
@@ -37,7 +37,8 @@ pub async fn connect(options: &ConnectOptions) -> Result<(Client, JoinHandle<()>
 /// the task that drives it.
 ///
 /// # Errors
-/// [`DatabaseError::Unavailable`] when `timeout` passed,
+/// [`DatabaseError::Unavailable`] when `timeout` passed, or when another attempt
+/// should wait longer than that,
 /// [`DatabaseError::Refused`] when another attempt would not help.
 pub(super) async fn connect_within(
     options: &ConnectOptions,
@@ -45,42 +46,61 @@ pub(super) async fn connect_within(
 ) -> Result<(Client, JoinHandle<()>), DatabaseError> {
     let begin = Instant::now();
     let deadline = begin + timeout;
-    let mut delay = FIRST_RECONNECT_DELAY;
+    let mut next_delay = FIRST_RECONNECT_DELAY;
     let mut last = None;
+    let mut has_met_unknown = false;
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let Ok(result) = timeout_at(deadline, try_connect(options)).await else {
-            return Err(last.unwrap_or_else(|| DatabaseError::timed_out("connecting", timeout)));
-        };
-        match result {
-            Ok(connection) => {
+        let failure = match timeout_at(deadline, try_connect(options)).await {
+            Ok(Ok(connection)) => {
                 if last.is_some() {
                     let waited_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
                     tracing::info!(waited_ms, attempt, "the database accepted a connection");
                 }
                 return Ok(connection);
             }
-            Err(error @ DatabaseError::Unavailable(_)) if Instant::now() + delay < deadline => {
-                last = Some(error);
-                sleep(delay).await;
-                delay = (delay * 2).min(MAX_RECONNECT_DELAY);
+            Ok(Err(failure)) => failure,
+            Err(_) => {
+                return Err(last.map_or_else(
+                    || DatabaseError::timed_out("connecting", timeout),
+                    DatabaseError::from,
+                ));
             }
-            Err(error) => return Err(error),
+        };
+        let delay = match &failure {
+            ConnectFailure::Transient(_) => {
+                let delay = next_delay;
+                next_delay = (delay * 2).min(MAX_RECONNECT_DELAY);
+                delay
+            }
+            // A second time it is taken for an answer.
+            ConnectFailure::Unknown(_) if !has_met_unknown => {
+                has_met_unknown = true;
+                MAX_RECONNECT_DELAY
+            }
+            ConnectFailure::Unknown(_)
+            | ConnectFailure::Limited(_)
+            | ConnectFailure::Permanent(_) => return Err(failure.into()),
+        };
+        if Instant::now() + delay >= deadline {
+            return Err(failure.into());
         }
+        last = Some(failure);
+        sleep(delay).await;
     }
 }
 
-async fn try_connect(options: &ConnectOptions) -> Result<(Client, JoinHandle<()>), DatabaseError> {
+async fn try_connect(options: &ConnectOptions) -> Result<(Client, JoinHandle<()>), ConnectFailure> {
     let stream = connect_tcp(options).await?;
     // A connection that is given up must not deliver a statement later, when
     // another one has carried it out already.
-    stream.set_zero_linger()?;
+    stream.set_zero_linger().map_err(DatabaseError::from)?;
     let (client, connection) = options
         .config
         .connect_raw(stream, options.tls())
         .await
-        .map_err(DatabaseError::while_connecting)?;
+        .map_err(|error| ConnectFailure::of(&error))?;
     let driver = tokio::spawn(async {
         if let Err(error) = connection.await {
             let error = DatabaseError::from(error).to_string();

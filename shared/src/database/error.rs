@@ -1,23 +1,25 @@
-//! Why a statement has no answer, in words that may be logged.
+//! Why a statement has no answer, in words that may be logged, and whether
+//! another attempt would help.
+//!
+//! The words hold neither the password nor a quote: Postgres puts values into
+//! its `DETAIL`, so that is left out.
 
 use std::error::Error;
 use std::io;
 use std::time::Duration;
 
 use openssl::error::ErrorStack;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 /// Why a statement has no answer.
-///
-/// The texts hold neither the password nor a quote: Postgres puts values into
-/// its `DETAIL`, so that is left out.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The database did not answer, or not in time. Trying again helps.
     #[error("{0}")]
     Unavailable(String),
     /// No connection can be opened, and trying again soon does not help: the
-    /// password, the certificate or the host name is wrong.
+    /// password, the certificate or the host name is wrong. The text says what
+    /// to do.
     #[error("{0}")]
     Refused(String),
     /// Postgres answered a statement with an error.
@@ -41,41 +43,9 @@ impl DatabaseError {
         // getaddrinfo(3) in glibc, musl and macOS; Rust passes on only the text.
         let unknown = ["not known", "does not resolve", "nodename nor servname"];
         if unknown.iter().any(|words| text.contains(words)) {
-            Self::Refused(text)
+            Self::Refused(format!("{text}: {CHECK_HOST}"))
         } else {
             Self::Unavailable(text)
-        }
-    }
-
-    /// An error that was met before there was a connection.
-    pub(super) fn while_connecting(error: tokio_postgres::Error) -> Self {
-        // A proxy that could not reach the database behind it calls that an
-        // internal error.
-        let internal = error
-            .code()
-            .is_some_and(|code| code.code().starts_with("XX"));
-        match Self::from(error) {
-            Self::Statement(text) if internal => Self::Unavailable(text),
-            Self::Statement(text) => Self::Refused(text),
-            error @ (Self::Unavailable(_) | Self::Refused(_)) => error,
-        }
-    }
-
-    /// No answer of Postgres: the network, TLS, or a server that speaks
-    /// something else.
-    fn of_connection(error: &tokio_postgres::Error) -> Self {
-        let mut text = error.to_string();
-        let mut ended = error.is_closed();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            text = format!("{text}: {inner}");
-            ended |= is_end(inner);
-            cause = inner.source();
-        }
-        if ended {
-            Self::Unavailable(text)
-        } else {
-            Self::Statement(text)
         }
     }
 }
@@ -87,18 +57,243 @@ impl From<io::Error> for DatabaseError {
     }
 }
 
+/// An error that no further attempt follows.
 impl From<tokio_postgres::Error> for DatabaseError {
     fn from(error: tokio_postgres::Error) -> Self {
-        let Some(answer) = error.as_db_error() else {
-            return Self::of_connection(&error);
-        };
-        let text = format!("{} ({})", answer.message(), answer.code().code());
-        if is_transient(answer.code()) {
-            Self::Unavailable(text)
-        } else {
-            Self::Statement(text)
+        StatementFailure::of(&error).into()
+    }
+}
+
+/// Why an attempt to connect failed, by what it says about the next one.
+#[derive(Debug)]
+pub(super) enum ConnectFailure {
+    /// The server is away, full, starting or waking up.
+    Transient(String),
+    /// A proxy refuses with a code that it has for everything, and in words that
+    /// are not known here.
+    Unknown(String),
+    /// There were too many attempts; another one makes it worse.
+    Limited(String),
+    /// It fails until somebody changes something. The text says what.
+    Permanent(String),
+}
+
+impl ConnectFailure {
+    pub(super) fn of(error: &tokio_postgres::Error) -> Self {
+        if let Some(answer) = error.as_db_error() {
+            return Self::of_answer(answer.code(), answer.message());
+        }
+        match describe(error) {
+            (text, true) => Self::Transient(text),
+            (text, false) => Self::Permanent(format!("{text}: {CHECK_SERVER}")),
         }
     }
+
+    /// By the words first: before a connection is ready, Neon's proxy sends
+    /// everything as `XX000` and PgBouncer as `08P01`.
+    fn of_answer(code: &SqlState, message: &str) -> Self {
+        let text = format!("{message} ({})", code.code());
+        let message = message.to_ascii_lowercase();
+        let is_said = |(words, _): &&(&[&str], Meaning)| words.iter().all(|w| message.contains(w));
+        let meaning = match KNOWN_REFUSALS.iter().find(is_said) {
+            Some((_, meaning)) => *meaning,
+            None => Meaning::of_code(code),
+        };
+        match meaning {
+            Meaning::Passes => Self::Transient(text),
+            Meaning::Unclear => Self::Unknown(text),
+            Meaning::RateLimit => Self::Limited(text),
+            Meaning::Stays(advice) => Self::Permanent(format!("{text}: {advice}")),
+        }
+    }
+}
+
+/// An error of the network.
+impl From<DatabaseError> for ConnectFailure {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Unavailable(text) => Self::Transient(text),
+            DatabaseError::Refused(text) | DatabaseError::Statement(text) => Self::Permanent(text),
+        }
+    }
+}
+
+impl From<ConnectFailure> for DatabaseError {
+    fn from(failure: ConnectFailure) -> Self {
+        match failure {
+            ConnectFailure::Transient(text)
+            | ConnectFailure::Unknown(text)
+            | ConnectFailure::Limited(text) => Self::Unavailable(text),
+            ConnectFailure::Permanent(text) => Self::Refused(text),
+        }
+    }
+}
+
+/// What a refusal means.
+#[derive(Clone, Copy)]
+enum Meaning {
+    Passes,
+    Unclear,
+    RateLimit,
+    /// With what to do.
+    Stays(&'static str),
+}
+
+const CHECK_HOST: &str = "check the host in the database URL";
+const CHECK_NAME: &str = "check the name of the database in the database URL";
+const CHECK_PASSWORD: &str = "check the user and the password in the database URL";
+const CHECK_SERVER: &str =
+    "check the host in the database URL, its TLS parameters and PGSSLROOTCERT";
+const CHECK_URL: &str = "check the database URL and the role's privileges";
+const CHECK_NEON: &str = "change the endpoint's settings or the plan in Neon's console";
+
+/// The refusals of Neon's proxy and of PgBouncer, by words that all must be in
+/// them, in lower case. The first row that fits counts.
+///
+/// <https://github.com/neondatabase/neon/tree/main/proxy/src>,
+/// <https://github.com/pgbouncer/pgbouncer/tree/master/src>
+const KNOWN_REFUSALS: [(&[&str], Meaning); 28] = [
+    (&["exceeded the rate limit"], Meaning::RateLimit),
+    // PgBouncer quotes the server's error after words of its own.
+    (
+        &["password authentication failed"],
+        Meaning::Stays(CHECK_PASSWORD),
+    ),
+    (
+        &["sasl authentication failed"],
+        Meaning::Stays(CHECK_PASSWORD),
+    ),
+    (&["no such user"], Meaning::Stays(CHECK_PASSWORD)),
+    (&["role", "protected"], Meaning::Stays(CHECK_PASSWORD)),
+    (&["no such database"], Meaning::Stays(CHECK_NAME)),
+    (
+        &["database \"", "does not exist"],
+        Meaning::Stays(CHECK_NAME),
+    ),
+    (
+        &["endpoint id is not specified"],
+        Meaning::Stays(CHECK_HOST),
+    ),
+    (&["inconsistent project name"], Meaning::Stays(CHECK_HOST)),
+    (&["endpoint", "be found"], Meaning::Stays(CHECK_HOST)),
+    (&["is not allowed"], Meaning::Stays(CHECK_NEON)),
+    (&["blocked network"], Meaning::Stays(CHECK_NEON)),
+    (&["exceeded the", "quota"], Meaning::Stays(CHECK_NEON)),
+    (&["limit", "active endpoints"], Meaning::Stays(CHECK_NEON)),
+    (&["endpoint is disabled"], Meaning::Stays(CHECK_NEON)),
+    (
+        &["unsupported startup parameter"],
+        Meaning::Stays("remove it from the database URL or add it to ignore_startup_parameters"),
+    ),
+    (&["couldn't connect to compute node"], Meaning::Passes),
+    (&["too many"], Meaning::Passes),
+    (&["connection slots are reserved"], Meaning::Passes),
+    (&["the database system is"], Meaning::Passes),
+    (&["starting up"], Meaning::Passes),
+    (&["shutting down"], Meaning::Passes),
+    (&["terminating connection"], Meaning::Passes),
+    (&["no more connections allowed"], Meaning::Passes),
+    (&["cannot connect to server"], Meaning::Passes),
+    (&["server_login_retry"], Meaning::Passes),
+    (&["server conn crashed"], Meaning::Passes),
+    (&["query_wait_timeout"], Meaning::Passes),
+];
+
+impl Meaning {
+    /// Of a refusal in unknown words, or in another language.
+    ///
+    /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+    fn of_code(code: &SqlState) -> Self {
+        let code = code.code();
+        match code.get(..2).unwrap_or_default() {
+            "XX" => Self::Unclear,
+            "08" if code == "08P01" => Self::Unclear,
+            // Connection, resources, operator, system.
+            "08" | "53" | "57" | "58" => Self::Passes,
+            "28" => Self::Stays(CHECK_PASSWORD),
+            "3D" => Self::Stays(CHECK_NAME),
+            _ => Self::Stays(CHECK_URL),
+        }
+    }
+}
+
+/// Why a statement has no answer, by what helps.
+#[derive(Debug)]
+pub(super) enum StatementFailure {
+    /// The server did nothing, and the next time it may go better.
+    NotDone(String),
+    /// The connection is gone; whether the statement was carried out is not
+    /// known.
+    Gone(String),
+    /// The statement is wrong.
+    Broken(String),
+}
+
+impl StatementFailure {
+    pub(super) fn of(error: &tokio_postgres::Error) -> Self {
+        if let Some(answer) = error.as_db_error() {
+            let text = format!("{} ({})", answer.message(), answer.code().code());
+            return Self::of_answer(is_fatal(answer), answer.code(), text);
+        }
+        match describe(error) {
+            (text, true) => Self::Gone(text),
+            (text, false) => Self::Broken(text),
+        }
+    }
+
+    /// Each statement is a transaction of its own: after an error that is not
+    /// fatal, nothing of it was done.
+    fn of_answer(is_fatal: bool, code: &SqlState, text: String) -> Self {
+        if is_fatal {
+            return Self::Gone(text);
+        }
+        match code.code() {
+            // Locks, and timeouts that the role has.
+            "55P03" | "55006" | "57014" => Self::NotDone(text),
+            // A read-only server is one that another is taking over from.
+            "25006" => Self::Gone(text),
+            code => match code.get(..2).unwrap_or_default() {
+                // Conflicts with other transactions, resources, system.
+                "40" | "53" | "58" => Self::NotDone(text),
+                // A proxy lost its server, or the operator closes it.
+                "08" | "57" => Self::Gone(text),
+                _ => Self::Broken(text),
+            },
+        }
+    }
+}
+
+impl From<StatementFailure> for DatabaseError {
+    fn from(failure: StatementFailure) -> Self {
+        match failure {
+            StatementFailure::NotDone(text) | StatementFailure::Gone(text) => {
+                Self::Unavailable(text)
+            }
+            StatementFailure::Broken(text) => Self::Statement(text),
+        }
+    }
+}
+
+/// Whether the server has closed the connection with this error. PgBouncer sends
+/// only the severity that a server may translate.
+fn is_fatal(answer: &DbError) -> bool {
+    match answer.parsed_severity() {
+        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+        None => matches!(answer.severity(), "FATAL" | "PANIC"),
+    }
+}
+
+/// An error that no server has sent, and whether it is that a connection ended.
+fn describe(error: &tokio_postgres::Error) -> (String, bool) {
+    let mut text = error.to_string();
+    let mut ended = error.is_closed();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        ended |= is_end(inner);
+        cause = inner.source();
+    }
+    (text, ended)
 }
 
 /// Whether this says that a connection ended, also within TLS's handshake,
@@ -115,17 +310,6 @@ fn is_end(cause: &(dyn Error + 'static)) -> bool {
 
 /// OpenSSL's `SSL_R_UNEXPECTED_EOF_WHILE_READING`.
 const UNEXPECTED_EOF_WHILE_READING: std::ffi::c_int = 294;
-
-/// Errors of a server that is going away, starting, waking up or full, by
-/// class: connection, resources, operator, system. A read-only server is one
-/// that another is taking over from.
-///
-/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-fn is_transient(code: &SqlState) -> bool {
-    let transient = ["08", "53", "57", "58"];
-    transient.iter().any(|class| code.code().starts_with(class))
-        || *code == SqlState::READ_ONLY_SQL_TRANSACTION
-}
 
 #[cfg(test)]
 mod tests {
@@ -152,13 +336,108 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_server_that_goes_away_is_not_a_broken_statement() {
-        for code in ["08006", "53300", "57P01", "57P05", "58030", "25006"] {
-            assert!(is_transient(&SqlState::from_code(code)), "{code}");
+    fn kind_of_refusal(code: &str, message: &str) -> &'static str {
+        match ConnectFailure::of_answer(&SqlState::from_code(code), message) {
+            ConnectFailure::Transient(_) => "transient",
+            ConnectFailure::Unknown(_) => "unknown",
+            ConnectFailure::Limited(_) => "limited",
+            ConnectFailure::Permanent(_) => "permanent",
         }
-        for code in ["42P01", "28P01", "3D000", "22021", "42501", "XX000"] {
-            assert!(!is_transient(&SqlState::from_code(code)), "{code}");
+    }
+
+    // The end-to-end tests have a table of the proxies' own texts.
+    #[test]
+    fn a_refusal_in_words_that_are_not_known_is_judged_by_its_code() {
+        for (code, kind) in [
+            ("57P03", "transient"),
+            ("53300", "transient"),
+            ("08006", "transient"),
+            ("58030", "transient"),
+            ("28P01", "permanent"),
+            ("28000", "permanent"),
+            ("3D000", "permanent"),
+            ("42501", "permanent"),
+            ("XX000", "unknown"),
+            ("08P01", "unknown"),
+        ] {
+            assert_eq!(kind_of_refusal(code, "nein"), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_refusal_count_more_than_its_code() {
+        for (code, message, kind) in [
+            (
+                "XX000",
+                "Password Authentication failed for user 'x'",
+                "permanent",
+            ),
+            (
+                "08P01",
+                "server login has been failing, cached error: password authentication failed for user \"x\" (server_login_retry)",
+                "permanent",
+            ),
+            (
+                "08P01",
+                "server login has been failing, try again later (server_login_retry)",
+                "transient",
+            ),
+            (
+                "53400",
+                "Your project has exceeded the data transfer quota.",
+                "permanent",
+            ),
+            (
+                "53000",
+                "You have exceeded the rate limit of connections.",
+                "limited",
+            ),
+        ] {
+            assert_eq!(kind_of_refusal(code, message), kind, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_permanent_refusal_says_what_to_do() {
+        for (words, meaning) in &KNOWN_REFUSALS {
+            if let Meaning::Stays(advice) = meaning {
+                let refusal = ConnectFailure::of_answer(&SqlState::INTERNAL_ERROR, &words.concat());
+                let text = DatabaseError::from(refusal).to_string();
+                assert!(text.ends_with(&format!("(XX000): {advice}")), "{text}");
+            }
+        }
+    }
+
+    fn kind_of_failure(is_fatal: bool, code: &str) -> &'static str {
+        let code = SqlState::from_code(code);
+        match StatementFailure::of_answer(is_fatal, &code, String::new()) {
+            StatementFailure::NotDone(_) => "not done",
+            StatementFailure::Gone(_) => "gone",
+            StatementFailure::Broken(_) => "broken",
+        }
+    }
+
+    #[test]
+    fn an_error_of_a_statement_says_whether_to_try_again() {
+        for (kind, codes) in [
+            (
+                "not done",
+                &[
+                    "40001", "40P01", "55P03", "55006", "57014", "53200", "58030",
+                ][..],
+            ),
+            ("gone", &["08006", "57P01", "57P05", "25006"]),
+            (
+                "broken",
+                &[
+                    "42P01", "22021", "42501", "23505", "0A000", "XX000", "P0001",
+                ],
+            ),
+        ] {
+            for code in codes {
+                assert_eq!(kind_of_failure(false, code), kind, "{code}");
+                assert_eq!(kind_of_failure(true, code), "gone", "{code}");
+            }
         }
     }
 }

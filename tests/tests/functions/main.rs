@@ -21,6 +21,8 @@ mod page;
 mod pooler;
 mod privileges;
 mod random_events;
+mod refusals;
+mod repeats;
 mod resilience;
 mod round_trips;
 mod routes;

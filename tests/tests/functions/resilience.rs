@@ -241,9 +241,32 @@ async fn a_save_whose_answer_was_lost_is_saved() {
         proxy.lose_next_response();
         let message = round.to_string();
         let saved = put(&app, &user, &message).await;
-        assert!(matches!(saved.status, 200 | 201), "{saved:?}");
+        assert_eq!(saved.status, 200, "{saved:?}");
         assert_eq!(saved.json()["message"], message);
         assert_eq!(get(&app, &user).await.json()["message"], message);
+    }
+}
+
+#[tokio::test]
+async fn the_answer_after_a_repeat_is_the_same_whether_the_first_attempt_was_carried_out() {
+    let (app, proxy) = start_behind_proxy().await;
+    app.environment(Function::SAVE_QUOTE).await;
+    // Before the server has it, and after it was carried out.
+    for lose_first_attempt in [Proxy::blackhole_connections, Proxy::lose_next_response] {
+        let user = app.user();
+        lose_first_attempt(&proxy);
+        let saved = put(&app, &user, "new").await;
+        assert_eq!(saved.status, 200, "{saved:?}");
+        assert_eq!(put(&app, &user, "replaced").await.status, 200);
+    }
+    app.environment(Function::DELETE_QUOTE).await;
+    for lose_first_attempt in [Proxy::blackhole_connections, Proxy::lose_next_response] {
+        let user = app.user();
+        put(&app, &user, "deleted").await;
+        lose_first_attempt(&proxy);
+        let deleted = app.send(Event::delete_quote().bearer(&user.token)).await;
+        assert_eq!(deleted.status, 204, "{deleted:?}");
+        get(&app, &user).await.problem(404);
     }
 }
 
@@ -355,6 +378,43 @@ async fn a_save_that_was_given_up_does_not_happen_later() {
         transaction.rollback().await.unwrap();
         assert_eq!(get(&app, &user).await.json()["message"], "held");
     }
+}
+
+/// The warning that a statement may still be running.
+const DOUBT: &str = "a cancelled statement may still be running";
+
+#[tokio::test]
+async fn a_cancelled_statement_without_a_sign_of_its_end_is_doubted() {
+    for server_takes_cancel_request in [true, false] {
+        let (app, proxy) = start_behind_proxy().await;
+        let user = app.user();
+        put(&app, &user, "held").await;
+        let mut holder = Database::shared().await.connect().await;
+        let transaction = holder.transaction().await.unwrap();
+        lock_row(&transaction, &user).await;
+        let fail = async {
+            // While the statement waits for the row.
+            sleep(Duration::from_millis(500)).await;
+            proxy.blackhole_connections();
+            proxy.refuse_connections(!server_takes_cancel_request);
+        };
+        let (answer, ()) = tokio::join!(put(&app, &user, "in doubt"), fail);
+        assert_unavailable(&answer);
+        assert!(app.log().contains(DOUBT), "{}", app.log());
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_has_ended_is_not_doubted() {
+    let database = Database::shared().await;
+    let app = App::deployed_on(&database);
+    let user = app.user();
+    put(&app, &user, "held").await;
+    let mut holder = database.connect().await;
+    let transaction = holder.transaction().await.unwrap();
+    lock_row(&transaction, &user).await;
+    assert_unavailable(&put(&app, &user, "held up").await);
+    assert!(!app.log().contains(DOUBT), "{}", app.log());
 }
 
 #[tokio::test]
