@@ -274,6 +274,18 @@ impl From<StatementFailure> for DatabaseError {
     }
 }
 
+/// Whether a statement that was prepared has to be prepared again: its table has
+/// changed ("cached plan must not change result type"), or it is not there any
+/// more. Nothing was done.
+pub(super) fn is_outdated(error: &tokio_postgres::Error) -> bool {
+    let codes = [
+        SqlState::FEATURE_NOT_SUPPORTED,
+        SqlState::INVALID_SQL_STATEMENT_NAME,
+    ];
+    let is_one = |answer: &DbError| codes.contains(answer.code()) && !is_fatal(answer);
+    error.as_db_error().is_some_and(is_one)
+}
+
 /// Whether the server has closed the connection with this error. PgBouncer sends
 /// only the severity that a server may translate.
 fn is_fatal(answer: &DbError) -> bool {

@@ -15,16 +15,18 @@ mod connect;
 mod error;
 mod options;
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::join;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, Statement as PreparedStatement};
 
 pub use connect::connect;
 pub use error::DatabaseError;
@@ -32,7 +34,7 @@ pub use options::ConnectOptions;
 
 use cancel::send_cancel_request;
 use connect::connect_within;
-use error::StatementFailure;
+use error::{StatementFailure, is_outdated};
 
 /// Longest wait for a connection while the environment starts.
 ///
@@ -85,7 +87,7 @@ pub struct Database {
 pub type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 
 /// SQL with `$1` parameters, and those.
-type Statement<'a> = (&'a str, Parameters<'a>);
+type Statement<'a> = (&'static str, Parameters<'a>);
 
 /// What a statement returned.
 pub struct Answer {
@@ -121,7 +123,8 @@ impl Database {
     /// again while the server says that it did nothing and may do it later.
     ///
     /// It must be idempotent. Its parameters are typed, so that it goes out in one
-    /// round trip and leaves no prepared statement in a pooler's backend.
+    /// round trip, and where the session may be shared it leaves no prepared
+    /// statement behind.
     ///
     /// # Errors
     /// [`DatabaseError::Unavailable`] when no answer came in time,
@@ -129,7 +132,7 @@ impl Database {
     /// [`DatabaseError::Statement`] when Postgres answered with an error.
     pub async fn run(
         &self,
-        sql: &str,
+        sql: &'static str,
         parameters: Parameters<'_>,
     ) -> Result<Answer, DatabaseError> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
@@ -191,6 +194,9 @@ impl Database {
 /// One open connection.
 struct Connection {
     client: Client,
+    /// What was prepared on it by name, by its SQL; `None` where the session may
+    /// be shared.
+    prepared: Option<Mutex<HashMap<&'static str, PreparedStatement>>>,
     driver: JoinHandle<()>,
     opened: SystemTime,
     /// Milliseconds since 1970.
@@ -204,6 +210,7 @@ impl Connection {
         let now = SystemTime::now();
         Ok(Self {
             client,
+            prepared: options.prepares.then(Mutex::default),
             driver,
             opened: now,
             last_used: AtomicU64::new(millis(now)),
@@ -258,9 +265,28 @@ impl Connection {
         }
     }
 
+    /// Sends a statement and waits for its answer. Where it may be prepared, the
+    /// first call does that in the same flight, and the later ones use the name.
     async fn query(&self, statement: Statement<'_>) -> Result<Vec<Row>, StatementFailure> {
         let (sql, parameters) = statement;
-        let answer = self.client.query_typed(sql, parameters).await;
+        let unnamed = self.client.query_typed(sql, parameters);
+        let Some(prepared) = &self.prepared else {
+            return unnamed.await.map_err(|error| StatementFailure::of(&error));
+        };
+        let known = prepared.lock().await.get(sql).cloned();
+        if let Some(known) = known {
+            let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
+            match self.client.query(&known, &values).await {
+                Err(error) if is_outdated(&error) => {}
+                answer => return answer.map_err(|error| StatementFailure::of(&error)),
+            }
+        }
+        let types: Vec<_> = parameters.iter().map(|(_, of)| of.clone()).collect();
+        let (answer, preparation) = join!(unnamed, self.client.prepare_typed(sql, &types));
+        // Without a preparation the next call is as this one.
+        if let Ok(preparation) = preparation {
+            prepared.lock().await.insert(sql, preparation);
+        }
         answer.map_err(|error| StatementFailure::of(&error))
     }
 }

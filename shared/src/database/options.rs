@@ -32,6 +32,8 @@ pub struct ConnectOptions {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) config: tokio_postgres::Config,
+    /// Whether statements are prepared by name.
+    pub(super) prepares: bool,
     /// Built once: loading certificates is most of what a connection costs.
     connector: native_tls::TlsConnector,
 }
@@ -56,6 +58,7 @@ impl ConnectOptions {
         let Parameters {
             url,
             roots: url_roots,
+            prepares,
         } = Parameters::read(url)?;
         let mut config: tokio_postgres::Config = url.parse().map_err(|error| explain(&error))?;
         config.ssl_mode(SslMode::Require);
@@ -77,6 +80,7 @@ impl ConnectOptions {
         let direct = config.get_ssl_negotiation() == SslNegotiation::Direct;
         let roots = url_roots.as_deref().or(roots).unwrap_or("system");
         Ok(Self {
+            prepares: prepares.unwrap_or_else(|| is_direct_neon_endpoint(&host)),
             host,
             port,
             connector: connector(roots, direct)?,
@@ -87,6 +91,14 @@ impl ConnectOptions {
     pub(super) fn tls(&self) -> postgres_native_tls::TlsConnector {
         postgres_native_tls::TlsConnector::new(self.connector.clone(), &self.host)
     }
+}
+
+/// Whether this host gives each connection a Postgres session of its own: Neon's
+/// do, but for its pooler's. Behind a pooler that shares sessions, what one
+/// function has prepared as `s0` may be another one's DELETE.
+fn is_direct_neon_endpoint(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host.starts_with("ep-") && host.ends_with(".neon.tech") && !host.contains("-pooler")
 }
 
 /// The parser's own words: they name the parameter and never its value.
@@ -132,6 +144,8 @@ struct Parameters {
     url: String,
     /// `sslrootcert`.
     roots: Option<String>,
+    /// `prepared_statements`.
+    prepares: Option<bool>,
 }
 
 impl Parameters {
@@ -146,6 +160,7 @@ impl Parameters {
             return Ok(Self {
                 url: url.to_owned(),
                 roots: None,
+                prepares: None,
             });
         };
         let (base, query) = url.split_at(host + query);
@@ -154,12 +169,14 @@ impl Parameters {
         let may_name = ended && !query.contains("%40") && !query.contains("password");
         let mut kept = Vec::new();
         let mut roots = None;
+        let mut prepares = None;
         let parameters = query[1..].split('&');
         for parameter in parameters.filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             match name {
                 "sslmode" => check_ssl_mode(value)?,
                 "sslrootcert" => roots = Some(decode(value)),
+                "prepared_statements" => prepares = Some(read_prepared_statements(value)?),
                 name if KEPT_PARAMETERS.contains(&name) => kept.push(parameter),
                 name if IGNORED_PARAMETERS.contains(&name) => {}
                 name => return Err(unsupported(name, may_name && parameter.contains('='))),
@@ -168,6 +185,7 @@ impl Parameters {
         Ok(Self {
             url: format!("{base}?{}", kept.join("&")),
             roots,
+            prepares,
         })
     }
 }
@@ -190,6 +208,11 @@ fn check_ssl_mode(mode: &str) -> Result<(), String> {
         )),
         _ => Err("has an unknown sslmode; use sslmode=require".to_owned()),
     }
+}
+
+fn read_prepared_statements(value: &str) -> Result<bool, String> {
+    let unknown = |_| "has an unknown prepared_statements; use true or false".to_owned();
+    value.parse().map_err(unknown)
 }
 
 fn decode(value: &str) -> String {
@@ -249,6 +272,37 @@ mod tests {
             for piece in ["secret", "hunter", "two"] {
                 assert!(!problem.contains(piece), "{problem}");
             }
+        }
+    }
+
+    #[test]
+    fn statements_are_prepared_only_where_the_session_is_certainly_ours() {
+        for (rest, prepares) in [
+            ("ep-a-b-123.eu-central-1.aws.neon.tech/db", true),
+            ("EP-a-b-123.eu-central-1.aws.neon.tech/db", true),
+            ("ep-a-b-123-pooler.eu-central-1.aws.neon.tech/db", false),
+            ("EP-A-B-123-POOLER.eu-central-1.aws.neon.tech/db", false),
+            // The endpoint is named elsewhere, and may be a pooler.
+            (
+                "pg.neon.tech/db?options=endpoint%3Dep-a-b-123-pooler",
+                false,
+            ),
+            ("ep-a-b-123.neon.tech.example.com/db", false),
+            ("ep-a-b-123.example.com/db", false),
+            ("localhost/db", false),
+            ("localhost/db?prepared_statements=true", true),
+            (
+                "ep-a-b-123-pooler.neon.tech/db?prepared_statements=true",
+                true,
+            ),
+            ("ep-a-b-123.neon.tech/db?prepared_statements=false", false),
+        ] {
+            let options = ConnectOptions::parse(&format!("postgres://o:secret@{rest}"), None);
+            assert_eq!(options.ok().unwrap().prepares, prepares, "{rest}");
+        }
+        for value in ["", "1", "yes", "True"] {
+            let problem = problem_with(&format!("prepared_statements={value}"));
+            assert!(problem.contains("use true or false"), "{value}: {problem}");
         }
     }
 

@@ -19,6 +19,7 @@ mod nonce;
 mod original;
 mod page;
 mod pooler;
+mod prepared;
 mod privileges;
 mod random_events;
 mod refusals;

@@ -4,6 +4,14 @@ use tests::postgres::Database;
 use tests::proxy::Traffic;
 use tests::{App, Event, Function, Proxy, User};
 
+/// Statements without a name, and prepared ones.
+const WAYS: [&str; 2] = ["", "&prepared_statements=true"];
+
+const ONE_ROUND_TRIP: Traffic = Traffic {
+    connections: 0,
+    round_trips: 1,
+};
+
 /// Starts an application whose connections are counted.
 async fn start_counted(parameters: &str) -> (App, Proxy) {
     let database = Database::shared().await;
@@ -36,18 +44,16 @@ fn requests(user: &User) -> [Event; 4] {
 
 #[tokio::test]
 async fn a_warm_request_is_one_round_trip() {
-    let (app, proxy) = start_counted("").await;
-    let user = app.user();
-    for event in requests(&user) {
-        app.send(event).await;
-    }
-    for event in requests(&user) {
-        let cost = count_traffic(&proxy, app.send(event.clone())).await;
-        let one = Traffic {
-            connections: 0,
-            round_trips: 1,
-        };
-        assert_eq!(cost, one, "{event:?}");
+    for parameters in WAYS {
+        let (app, proxy) = start_counted(parameters).await;
+        let user = app.user();
+        for event in requests(&user) {
+            app.send(event).await;
+        }
+        for event in requests(&user) {
+            let cost = count_traffic(&proxy, app.send(event.clone())).await;
+            assert_eq!(cost, ONE_ROUND_TRIP, "{event:?}");
+        }
     }
 }
 
@@ -129,15 +135,11 @@ async fn direct_negotiation_saves_a_cold_start_one_round_trip() {
 
 #[tokio::test]
 async fn the_connection_is_there_before_the_first_request() {
-    let (app, proxy) = start_counted("").await;
-    app.environment(Function::GET_QUOTE).await;
-    let user = app.user();
-    let cost = count_traffic(&proxy, app.send(Event::get_quote().bearer(&user.token))).await;
-    assert_eq!(
-        cost,
-        Traffic {
-            connections: 0,
-            round_trips: 1
-        }
-    );
+    for parameters in WAYS {
+        let (app, proxy) = start_counted(parameters).await;
+        app.environment(Function::GET_QUOTE).await;
+        let user = app.user();
+        let cost = count_traffic(&proxy, app.send(Event::get_quote().bearer(&user.token))).await;
+        assert_eq!(cost, ONE_ROUND_TRIP);
+    }
 }
