@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launch, openProfile } from "./support/browser.mjs";
-import { atSignIn, signIn } from "./support/clerk.mjs";
+import { atSignIn, CHAIN, signIn, signedIn } from "./support/clerk.mjs";
 import { assertGood } from "./support/looks.mjs";
 import { focused, showsNoQuote, showsQuote, typed } from "./support/page.mjs";
 import { startSite } from "./support/site.mjs";
@@ -182,5 +182,33 @@ test("a session that has ended costs a new sign-in and nothing typed", async () 
   await page.keyboard.press("Enter");
   await showsQuote(page, "Faithful");
   alan.assertNoProblems(/Failed to load resource: .*(ERR_FAILED|401)/);
+  await alan.close();
+});
+
+test("with scripts off a text waits for its author, whoever signs in meanwhile", async () => {
+  const alan = await plain("alan");
+  const { page, context } = alan;
+  const signOut = async (tab) => {
+    await tab.click("text=Account");
+    await tab.click("text=Sign out");
+    await atSignIn(tab, site);
+    await pause(CHAIN);
+  };
+  if (!(await page.isVisible("#message"))) await page.click("text=Edit Quote");
+  await page.fill("#message", "Only mine");
+  const other = await context.newPage();
+  await other.goto(site.origin);
+  await signOut(other);
+  await other.close();
+  await page.click("text=Save Quote");
+  await atSignIn(page, site);
+  await page.click("button[value=user_grace]");
+  await signedIn(page);
+  assert.doesNotMatch(await page.content(), /Only mine/);
+  await signOut(page);
+  await page.click("button[value=user_alan]");
+  await signedIn(page);
+  assert.equal(await typed(page), "Only mine");
+  assert.match(await error(page), /session had expired/);
   await alan.close();
 });

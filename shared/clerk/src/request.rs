@@ -272,12 +272,14 @@ impl<'a> AuthContext<'a> {
         }
         let all = self.request.cookies();
         let suffixed = suffixed_name(SESSION_COOKIE, &self.instance.publishable_key);
+        let session = if self.cookies.suffixed {
+            &suffixed
+        } else {
+            SESSION_COOKIE
+        };
         let handshakes = self.request.parameter(HANDSHAKE).into_iter();
-        handshakes
-            .chain(all.all(HANDSHAKE))
-            .chain(all.all(SESSION_COOKIE))
-            .chain(all.all(&suffixed))
-            .collect()
+        let handshakes = handshakes.chain(all.all(HANDSHAKE));
+        handshakes.chain(all.all(session)).collect()
     }
 
     pub(crate) fn is_development(&self) -> bool {

@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 
+/** The fourth redirect of a chain with less than this between them is a loop, in seconds. */
+export const CHAIN = 2.1;
+
 /** Waits for the page of somebody who is signed in. */
 export const signedIn = (page) => page.waitForSelector("main[data-state]");
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { launch, openProfile } from "./browser.mjs";
-import { atSignIn, claims, clerkReady, isHandshake, sessionCookies, signIn, signedIn } from "./clerk.mjs";
+import { atSignIn, CHAIN, claims, clerkReady, isHandshake, sessionCookies, signIn, signedIn } from "./clerk.mjs";
 import { startSite } from "./site.mjs";
 import { pause, until } from "./within.mjs";
 
@@ -13,9 +13,6 @@ const TOKEN_TTL = 20;
 
 /** Clock skew that is allowed, in seconds. */
 const SKEW = 5;
-
-/** Clerk stops the fourth handshake of a chain with less than this between them, in seconds. */
-const CHAIN = 2.1;
 
 /** Declares the tests of one shape. */
 export function journey(shape) {
