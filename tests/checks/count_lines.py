@@ -12,7 +12,7 @@ from rust_source import product, test_modules
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PRODUCT = ("functions/", "shared/src/", "shared/clerk/src/", "migrations/")
+PRODUCT = ("functions/", "shared/src/", "shared/clerk/src/", "shared/tcp-race/src/", "migrations/")
 SUPPORT = ("dev/", "bench/", "tests/src/")
 
 
