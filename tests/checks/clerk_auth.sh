@@ -1,7 +1,7 @@
 #!/bin/sh
 # clerk-auth is usable by itself: it knows nothing of Lambda, and without the
 # feature `jwks` there is no HTTP client, no TLS and no runtime. `package` also
-# builds the crate as it would be published.
+# builds the crate, and the one that it uses, as they would be published.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -30,7 +30,10 @@ expect_nothing 'hyper|reqwest|native-tls|tokio|axum|tower' --edges normal --no-d
 expect_nothing 'axum|tower' --edges normal,build
 expect cargo check --quiet --locked --package clerk-auth --no-default-features
 if [ "${1:-}" = package ]; then
-    expect cargo package --locked --package clerk-auth
+    # The crate that it uses is taken from here: it need not be published before.
+    race=$PWD/shared/tcp-race
+    expect cargo package --locked --package tcp-race
+    expect cargo package --locked --package clerk-auth --config "patch.crates-io.tcp-race.path='$race'"
 fi
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -27,10 +27,10 @@ const HANDSHAKE_PAYLOAD_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct BackendApi {
     secret_key: String,
     url: String,
-    /// Held while fetching: strangers can send nonces, and must not make this a
-    /// hammer.
+    /// Which of the host's addresses was good. Held while fetching: strangers can
+    /// send nonces, and must not make this a hammer.
     #[cfg(feature = "jwks")]
-    one_at_a_time: Arc<Mutex<()>>,
+    addresses: Arc<Mutex<tcp_race::Memory>>,
 }
 
 impl fmt::Debug for BackendApi {
@@ -49,7 +49,7 @@ impl BackendApi {
         Self {
             secret_key,
             url,
-            one_at_a_time: Arc::default(),
+            addresses: Arc::default(),
         }
     }
 
@@ -61,8 +61,8 @@ impl BackendApi {
     pub(crate) async fn handshake_payload(&self, nonce: &str) -> Result<Vec<Value>, String> {
         let url = format!("{}/v1/clients/handshake_payload?nonce={nonce}", self.url);
         let fetch = async {
-            let _alone = self.one_at_a_time.lock().await;
-            fetch::get(&url, Some(&self.secret_key)).await
+            let addresses = self.addresses.lock().await;
+            fetch::get(&url, Some(&self.secret_key), &addresses).await
         };
         let body = timeout(HANDSHAKE_PAYLOAD_TIMEOUT, fetch)
             .await

@@ -6,6 +6,7 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::time::Duration;
 
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
@@ -14,14 +15,19 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, AUTHORIZATION, HOST, LOCATION, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use native_tls::{Certificate, Protocol, TlsConnector};
+use tcp_race::{Memory, Race};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::time::timeout;
 use url::Url;
 
 use crate::names::API_VERSION;
 
 /// Largest answer read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
+
+/// Longest wait for TLS with one of a host's addresses while there are others,
+/// whose time a silent one must not use up.
+const FETCH_TLS_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Value of `User-Agent`. Some hosts refuse a request that has none.
 const PRODUCT: &str = concat!("clerk-auth/", env!("CARGO_PKG_VERSION"));
@@ -43,13 +49,18 @@ enum Answer {
 /// Clerk's Backend API.
 ///
 /// One redirect is followed, to the same origin only: the configuration says
-/// whose keys are trusted, and the host of a redirect is not in it.
+/// whose keys are trusted, and the host of a redirect is not in it. `addresses`
+/// remembers which of the host's addresses was good.
 ///
 /// # Errors
 /// What went wrong, in words for the log.
-pub(crate) async fn get(url: &str, secret_key: Option<&str>) -> Result<Vec<u8>, String> {
+pub(crate) async fn get(
+    url: &str,
+    secret_key: Option<&str>,
+    addresses: &Memory,
+) -> Result<Vec<u8>, String> {
     let url = Url::parse(url).map_err(|_| "not a URL")?;
-    let target = match request(&url, secret_key).await? {
+    let target = match request(&url, secret_key, addresses).await? {
         Answer::Body(body) => return Ok(body),
         Answer::Redirect(target) => target,
     };
@@ -57,23 +68,49 @@ pub(crate) async fn get(url: &str, secret_key: Option<&str>) -> Result<Vec<u8>, 
         let origin = target.origin().ascii_serialization();
         return Err(format!("redirected to another origin, {origin}"));
     }
-    match request(&target, secret_key).await? {
+    match request(&target, secret_key, addresses).await? {
         Answer::Body(body) => Ok(body),
         Answer::Redirect(_) => Err("redirected twice".to_owned()),
     }
 }
 
-async fn request(url: &Url, secret_key: Option<&str>) -> Result<Answer, String> {
+async fn request(
+    url: &Url,
+    secret_key: Option<&str>,
+    addresses: &Memory,
+) -> Result<Answer, String> {
     let host = url.host_str().ok_or("a URL without host")?;
     let port = url.port_or_known_default().ok_or("a URL without port")?;
-    let address = (host.trim_matches(['[', ']']), port);
-    let stream = TcpStream::connect(address).await.map_err(text)?;
-    if url.scheme() == "http" {
-        return exchange(stream, url, secret_key).await;
+    let host = host.trim_matches(['[', ']']);
+    // Before anything is waited for: it may take long.
+    let connector = match url.scheme() {
+        "http" => None,
+        _ => Some(tokio_native_tls::TlsConnector::from(connector()?)),
+    };
+    let mut race = Race::start(host, port, addresses).await.map_err(text)?;
+    loop {
+        let (stream, address) = race.next().await.map_err(text)?;
+        let Some(connector) = &connector else {
+            let answer = exchange(stream, url, secret_key).await?;
+            race.won(address);
+            return Ok(answer);
+        };
+        let limit = if race.goes_on() {
+            FETCH_TLS_TIMEOUT
+        } else {
+            Duration::MAX
+        };
+        let reason = match timeout(limit, connector.connect(host, stream)).await {
+            Ok(Ok(stream)) => {
+                let answer = exchange(stream, url, secret_key).await?;
+                race.won(address);
+                return Ok(answer);
+            }
+            Ok(Err(error)) => text(error),
+            Err(_) => "no TLS in time".to_owned(),
+        };
+        race.lost(address, reason);
     }
-    let connector = tokio_native_tls::TlsConnector::from(connector()?);
-    let stream = connector.connect(address.0, stream).await.map_err(text)?;
-    exchange(stream, url, secret_key).await
 }
 
 fn connector() -> Result<TlsConnector, String> {

@@ -50,6 +50,8 @@ struct State {
     fetched_ms: Option<i64>,
     attempted_ms: Option<i64>,
     error: Option<Arc<str>>,
+    /// Which of the host's addresses was good.
+    addresses: tcp_race::Memory,
 }
 
 impl JwksCache {
@@ -98,7 +100,7 @@ impl State {
 
     async fn refresh(&mut self, url: &str, now_ms: i64) {
         let began = Instant::now();
-        let result = match timeout(JWKS_FETCH_TIMEOUT, fetch::get(url, None)).await {
+        let result = match timeout(JWKS_FETCH_TIMEOUT, fetch::get(url, None, &self.addresses)).await {
             Ok(Ok(body)) => PublicKeys::from_jwks(&body).map_err(str::to_owned),
             Ok(Err(error)) => Err(error),
             Err(_) => Err("no answer in time".to_owned()),
