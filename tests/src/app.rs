@@ -8,6 +8,7 @@ use crate::clerk::{Instance, User};
 use crate::environment::{Environment, Variables};
 use crate::event::{Event, Sender};
 use crate::function::Function;
+use crate::hosts::Hosts;
 use crate::postgres::Database;
 use crate::response::Response;
 use crate::runtime_api::Outcome;
@@ -18,6 +19,7 @@ pub struct App {
     /// The Clerk instance with its users.
     pub instance: &'static Instance,
     variables: Variables,
+    hosts: Option<Hosts>,
     sender: Sender,
     environments: BTreeMap<&'static str, OnceCell<Environment>>,
 }
@@ -51,6 +53,7 @@ impl App {
         let app = Self {
             instance,
             variables: instance.variables(),
+            hosts: None,
             sender,
             environments: Function::all()
                 .into_iter()
@@ -75,6 +78,12 @@ impl App {
         self
     }
 
+    /// Lets the functions resolve names with this file.
+    pub fn with_hosts(mut self, hosts: &Hosts) -> Self {
+        self.hosts = Some(hosts.clone());
+        self
+    }
+
     pub fn variables(&self) -> &Variables {
         &self.variables
     }
@@ -87,7 +96,7 @@ impl App {
     /// The execution environment of a function, started if need be.
     pub async fn environment(&self, function: Function) -> &Environment {
         self.environments[function.name()]
-            .get_or_init(|| Environment::start(function, &self.variables))
+            .get_or_init(|| Environment::start(function, &self.variables, self.hosts.as_ref()))
             .await
     }
 

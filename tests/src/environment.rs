@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use tempfile::NamedTempFile;
 use tokio::time::{sleep, timeout};
 
 use crate::function::Function;
+use crate::hosts::Hosts;
 use crate::runtime_api::{Outcome, RuntimeApi};
 
 /// Environment variables by name. The process gets none of the test's own.
@@ -39,14 +39,20 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Starts a function and waits until it is ready for an invocation.
-    pub async fn start(function: Function, variables: &Variables) -> Self {
-        Self::start_program(function.name(), &function.binary(), variables).await
+    /// Starts a function, with an `/etc/hosts` of its own where one is given, and
+    /// waits until it is ready for an invocation.
+    pub async fn start(function: Function, variables: &Variables, hosts: Option<&Hosts>) -> Self {
+        let binary = function.binary();
+        let command = match hosts {
+            Some(hosts) => hosts.command(&binary),
+            None => Command::new(binary),
+        };
+        Self::start_program(function.name(), command, variables).await
     }
 
     /// Starts any program that is written as a function.
-    pub async fn start_program(name: &str, binary: &Path, variables: &Variables) -> Self {
-        let environment = Self::spawn(name, binary, variables).await;
+    pub async fn start_program(name: &str, program: Command, variables: &Variables) -> Self {
+        let environment = Self::spawn(name, program, variables).await;
         environment
             .while_running(timeout(
                 INIT_TIMEOUT,
@@ -60,7 +66,8 @@ impl Environment {
     /// Starts a function whose configuration is wrong and waits until it ends;
     /// returns its status and what it printed.
     pub async fn fail_to_start(function: Function, variables: &Variables) -> (ExitStatus, String) {
-        let environment = Self::spawn(function.name(), &function.binary(), variables).await;
+        let program = Command::new(function.binary());
+        let environment = Self::spawn(function.name(), program, variables).await;
         let status = tokio::select! {
             status = environment.wait_for_exit() => status,
             () = environment.runtime_api.wait_until_initialized() => panic!("{} started", function.name()),
@@ -68,10 +75,10 @@ impl Environment {
         (status, environment.log())
     }
 
-    async fn spawn(name: &str, binary: &Path, variables: &Variables) -> Self {
+    async fn spawn(name: &str, mut program: Command, variables: &Variables) -> Self {
         let runtime_api = RuntimeApi::start().await;
         let log = NamedTempFile::new().unwrap();
-        let child = Command::new(binary)
+        let child = program
             .env_clear()
             .envs(runtime_api.variables(name))
             .envs(variables)

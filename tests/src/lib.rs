@@ -8,6 +8,7 @@
 //! | [`environment`] | one function's process, as an execution environment |
 //! | [`runtime_api`] | Lambda's side of that process |
 //! | [`event`] | requests, as API Gateway and as `cargo lambda watch` send them |
+//! | [`hosts`] | names with several addresses, some of which do not answer |
 //! | [`response`] | what a function answered |
 //! | [`clerk`] | Clerk instances, users and their tokens |
 //! | [`postgres`] | the server that the tests share, and databases on it |
@@ -31,6 +32,7 @@ pub mod clerk;
 pub mod environment;
 pub mod event;
 pub mod function;
+pub mod hosts;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
@@ -44,6 +46,7 @@ pub use clerk::{Instance, User};
 pub use environment::{Environment, Variables};
 pub use event::Event;
 pub use function::Function;
+pub use hosts::Hosts;
 pub use pgbouncer::PgBouncer;
 pub use proxy::Proxy;
 pub use random::{Random, unique};

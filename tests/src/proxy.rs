@@ -1,7 +1,7 @@
 //! A network between a function and Postgres that counts, delays, closes and
 //! blackholes connections.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -69,7 +69,12 @@ impl Proxy {
 
     /// As [`Proxy::start`], on another address of this machine.
     pub async fn start_on(address: IpAddr, server: u16) -> Self {
-        let listener = TcpListener::bind((address, 0)).await.unwrap();
+        Self::start_at((address, 0).into(), server).await
+    }
+
+    /// As [`Proxy::start_on`], on a port of that address.
+    pub async fn start_at(address: SocketAddr, server: u16) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let network = Arc::new(Network {
             server,
             ..Network::default()

@@ -100,7 +100,8 @@ impl State {
 
     async fn refresh(&mut self, url: &str, now_ms: i64) {
         let began = Instant::now();
-        let result = match timeout(JWKS_FETCH_TIMEOUT, fetch::get(url, None, &self.addresses)).await {
+        let result = match timeout(JWKS_FETCH_TIMEOUT, fetch::get(url, None, &self.addresses)).await
+        {
             Ok(Ok(body)) => PublicKeys::from_jwks(&body).map_err(str::to_owned),
             Ok(Err(error)) => Err(error),
             Err(_) => Err("no answer in time".to_owned()),

@@ -6,6 +6,7 @@
 //! libpq waits too.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -19,12 +20,14 @@ use super::error::DatabaseError;
 use super::options::ConnectOptions;
 
 /// Asks for the end of the statement that runs on the token's connection, on a
-/// connection of its own.
+/// connection of its own to the same address: another one of the host may be a
+/// server that knows nothing of the statement.
 pub(super) async fn send_cancel_request(
     options: &ConnectOptions,
+    address: SocketAddr,
     token: &CancelToken,
 ) -> Result<(), DatabaseError> {
-    let stream = connect_tcp(options).await?;
+    let stream = connect_tcp(address).await?;
     Ok(token
         .cancel_query_raw(stream, Connector(options.tls()))
         .await?)

@@ -1,28 +1,40 @@
 //! Opening a connection to a database that may be waking up.
 
-use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, lookup_host};
+use tcp_race::Race;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::Client;
+use tokio_postgres::config::SslNegotiation;
 
 use super::error::{ConnectFailure, DatabaseError};
+use super::negotiation::Manner;
 use super::options::ConnectOptions;
+use super::tls::{Connector, Stage};
 
 /// Delay before the second attempt to connect; each further delay is twice as
 /// long as the one before, up to [`MAX_RECONNECT_DELAY`].
 const FIRST_RECONNECT_DELAY: Duration = Duration::from_millis(50);
 const MAX_RECONNECT_DELAY: Duration = Duration::from_millis(400);
 
-/// Longest wait for TCP with one of a host's addresses. Neon's hosts have
-/// several; one that does not answer must not use up the time of the others. A
-/// lost packet is sent again after a second.
-const ADDRESS_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Longest wait for TLS with one of a host's addresses while there are others,
+/// whose time a silent one must not use up.
+const TLS_ADDRESS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Longest wait for the connection of a tool.
 const TOOL_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// An open connection: the client, the task that drives it, and the address of
+/// the server.
+type Opened = (Client, JoinHandle<()>, SocketAddr);
+
+/// The client and the task that drives it, if there is a session.
+type Session = Result<(Client, JoinHandle<()>), ConnectFailure>;
 
 /// One connection for a tool that keeps it, such as the migrations: the client,
 /// and the task that drives it. A database that is waking up is waited for.
@@ -30,11 +42,11 @@ const TOOL_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// # Errors
 /// The database cannot be reached within 15 s, or refuses.
 pub async fn connect(options: &ConnectOptions) -> Result<(Client, JoinHandle<()>), DatabaseError> {
-    connect_within(options, TOOL_CONNECT_TIMEOUT).await
+    let (client, driver, _) = connect_within(options, TOOL_CONNECT_TIMEOUT).await?;
+    Ok((client, driver))
 }
 
-/// Opens a connection, trying again until `timeout` has passed: the client, and
-/// the task that drives it.
+/// Opens a connection, trying again until `timeout` has passed.
 ///
 /// # Errors
 /// [`DatabaseError::Unavailable`] when `timeout` passed, or when another attempt
@@ -43,7 +55,7 @@ pub async fn connect(options: &ConnectOptions) -> Result<(Client, JoinHandle<()>
 pub(super) async fn connect_within(
     options: &ConnectOptions,
     timeout: Duration,
-) -> Result<(Client, JoinHandle<()>), DatabaseError> {
+) -> Result<Opened, DatabaseError> {
     let begin = Instant::now();
     let deadline = begin + timeout;
     let mut next_delay = FIRST_RECONNECT_DELAY;
@@ -91,40 +103,122 @@ pub(super) async fn connect_within(
     }
 }
 
-async fn try_connect(options: &ConnectOptions) -> Result<(Client, JoinHandle<()>), ConnectFailure> {
-    let stream = connect_tcp(options).await?;
-    // A connection that is given up must not deliver a statement later, when
-    // another one has carried it out already.
-    stream.set_zero_linger().map_err(DatabaseError::from)?;
-    let (client, connection) = options
-        .config
-        .connect_raw(stream, options.tls())
-        .await
-        .map_err(|error| ConnectFailure::of(&error))?;
-    let driver = tokio::spawn(async {
-        if let Err(error) = connection.await {
-            let error = DatabaseError::from(error).to_string();
-            tracing::info!(error, "the connection to the database ended");
-        }
-    });
-    Ok((client, driver))
-}
-
-/// A TCP connection to the first of the host's addresses that answers.
-pub(super) async fn connect_tcp(options: &ConnectOptions) -> Result<TcpStream, DatabaseError> {
-    let addresses = lookup_host((options.host.as_str(), options.port))
+/// One attempt, with each address in turn until one gets as far as TLS.
+async fn try_connect(options: &ConnectOptions) -> Result<Opened, ConnectFailure> {
+    let mut race = Race::start(&options.host, options.port, &options.addresses)
         .await
         .map_err(DatabaseError::of_lookup)?;
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        match timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
+    let mut refused = None;
+    loop {
+        let (stream, address) = match race.next().await {
+            Ok(connected) => connected,
+            Err(error) => return Err(refused.unwrap_or_else(|| DatabaseError::from(error).into())),
+        };
+        let limit = if race.goes_on() {
+            TLS_ADDRESS_TIMEOUT
+        } else {
+            Duration::MAX
+        };
+        let (result, stage) = connect_on(options, stream, address, limit).await;
+        if stage >= Stage::Encrypted {
+            race.won(address);
+            return result.map(|(client, driver)| (client, driver, address));
+        }
+        if let Err(error) = result {
+            race.lost(address, &error);
+            if !race.goes_on() {
+                return Err(error);
             }
-            Ok(Err(error)) => last = error,
-            Err(_) => last = io::ErrorKind::TimedOut.into(),
+            refused = Some(error).filter(|it| matches!(it, ConnectFailure::Permanent(_)));
         }
     }
-    Err(last.into())
+}
+
+/// Opens a connection on one with TCP, and says how far it came. `limit` is the
+/// longest wait for TLS.
+async fn connect_on(
+    options: &ConnectOptions,
+    mut stream: TcpStream,
+    address: SocketAddr,
+    limit: Duration,
+) -> (Session, Stage) {
+    let mut manner = options.negotiation.manner();
+    loop {
+        let (result, stage) = start_session(options, stream, manner, limit).await;
+        let next = match &result {
+            Ok(_) => {
+                options.negotiation.remember(manner);
+                None
+            }
+            Err(_) => options.negotiation.after_end(manner, stage),
+        };
+        let Some(next) = next else {
+            return (result, stage);
+        };
+        if stage == Stage::OtherOffer {
+            // The driver refuses it too, so that success cannot be waited for.
+            options.negotiation.remember(next);
+        }
+        stream = match connect_tcp(address).await {
+            Ok(stream) => stream,
+            Err(error) => return (Err(error.into()), stage),
+        };
+        manner = next;
+    }
+}
+
+async fn start_session(
+    options: &ConnectOptions,
+    stream: TcpStream,
+    manner: Manner,
+    limit: Duration,
+) -> (Session, Stage) {
+    let stage = watch::Sender::new(Stage::Begun);
+    let tls = Connector {
+        tls: options.tls(),
+        early_sasl: manner.early_sasl,
+        stage: stage.clone(),
+    };
+    let mut config = options.config.clone();
+    config.ssl_negotiation(if manner.direct {
+        SslNegotiation::Direct
+    } else {
+        SslNegotiation::Postgres
+    });
+    // A connection that is given up must not deliver a statement later, when
+    // another one has carried it out already.
+    let set = stream.set_nodelay(true);
+    if let Err(error) = set.and_then(|()| stream.set_zero_linger()) {
+        return (Err(DatabaseError::from(error).into()), Stage::Silent);
+    }
+    let mut connecting = pin!(config.connect_raw(stream, tls));
+    let result = match timeout(limit, &mut connecting).await {
+        Ok(result) => result,
+        Err(_) if *stage.borrow() >= Stage::Encrypted => connecting.await,
+        Err(_) => {
+            return (
+                Err(DatabaseError::timed_out("TLS", limit).into()),
+                Stage::Silent,
+            );
+        }
+    };
+    let result = result.map_err(|error| ConnectFailure::of(&error));
+    let result = result.map(|(client, connection)| {
+        let driver = tokio::spawn(async {
+            if let Err(error) = connection.await {
+                let error = DatabaseError::from(error).to_string();
+                tracing::info!(error, "the connection to the database ended");
+            }
+        });
+        (client, driver)
+    });
+    let stage = *stage.borrow();
+    (result, stage)
+}
+
+/// A TCP connection to an address of the host.
+pub(super) async fn connect_tcp(address: SocketAddr) -> Result<TcpStream, DatabaseError> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }

@@ -65,16 +65,20 @@ impl From<tokio_postgres::Error> for DatabaseError {
 }
 
 /// Why an attempt to connect failed, by what it says about the next one.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectFailure {
     /// The server is away, full, starting or waking up.
+    #[error("{0}")]
     Transient(String),
     /// A proxy refuses with a code that it has for everything, and in words that
     /// are not known here.
+    #[error("{0}")]
     Unknown(String),
     /// There were too many attempts; another one makes it worse.
+    #[error("{0}")]
     Limited(String),
     /// It fails until somebody changes something. The text says what.
+    #[error("{0}")]
     Permanent(String),
 }
 

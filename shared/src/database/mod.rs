@@ -5,6 +5,8 @@
 //! of it. Every wait here has a deadline, and all of them together stay below
 //! the functions' timeout of 10 s, so that a caller gets an answer.
 //!
+//! - `tls`: TLS, with SCRAM's first message ahead of the server's offer
+//! - `negotiation`: which of the shorter beginnings a server understands
 //! - `options`: a Postgres URL and the TLS that goes with it
 //! - `connect`: opening a connection, again and again while the database wakes up
 //! - `cancel`: asking the server to end a statement
@@ -13,9 +15,12 @@
 mod cancel;
 mod connect;
 mod error;
+mod negotiation;
 mod options;
+mod tls;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -198,6 +203,8 @@ struct Connection {
     /// be shared.
     prepared: Option<Mutex<HashMap<&'static str, PreparedStatement>>>,
     driver: JoinHandle<()>,
+    /// Where cancel requests go.
+    address: SocketAddr,
     opened: SystemTime,
     /// Milliseconds since 1970.
     last_used: AtomicU64,
@@ -206,12 +213,13 @@ struct Connection {
 impl Connection {
     /// Opens a connection, trying again until `timeout` has passed.
     async fn open(options: &ConnectOptions, timeout: Duration) -> Result<Self, DatabaseError> {
-        let (client, driver) = connect_within(options, timeout).await?;
+        let (client, driver, address) = connect_within(options, timeout).await?;
         let now = SystemTime::now();
         Ok(Self {
             client,
             prepared: options.prepares.then(Mutex::default),
             driver,
+            address,
             opened: now,
             last_used: AtomicU64::new(millis(now)),
         })
@@ -245,7 +253,8 @@ impl Connection {
         // The cancel request may arrive late and meet another statement.
         self.last_used.store(0, Ordering::Relaxed);
         let token = self.client.cancel_token();
-        let cancelled = timeout(CANCEL_TIMEOUT, send_cancel_request(options, &token)).await;
+        let request = send_cancel_request(options, self.address, &token);
+        let cancelled = timeout(CANCEL_TIMEOUT, request).await;
         let text = format!("the statement took longer than {} ms", limit.as_millis());
         match timeout(CANCEL_ANSWER_TIMEOUT, answer).await {
             Ok(Err(StatementFailure::NotDone(_))) => Err(StatementFailure::NotDone(text)),

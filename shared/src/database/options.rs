@@ -2,7 +2,9 @@
 
 use native_tls::{Certificate, Protocol};
 use percent_encoding::percent_decode_str;
-use tokio_postgres::config::{Host, SslMode, SslNegotiation};
+use tokio_postgres::config::{Host, SslMode};
+
+use super::negotiation::Negotiation;
 
 /// Parameters of a URL that mean here what they mean to libpq.
 const KEPT_PARAMETERS: [&str; 7] = [
@@ -34,6 +36,9 @@ pub struct ConnectOptions {
     pub(super) config: tokio_postgres::Config,
     /// Whether statements are prepared by name.
     pub(super) prepares: bool,
+    pub(super) negotiation: Negotiation,
+    /// Which of the host's addresses was good.
+    pub(super) addresses: tcp_race::Memory,
     /// Built once: loading certificates is most of what a connection costs.
     connector: native_tls::TlsConnector,
 }
@@ -59,6 +64,7 @@ impl ConnectOptions {
             url,
             roots: url_roots,
             prepares,
+            names_negotiation,
         } = Parameters::read(url)?;
         let mut config: tokio_postgres::Config = url.parse().map_err(|error| explain(&error))?;
         config.ssl_mode(SslMode::Require);
@@ -77,13 +83,14 @@ impl ConnectOptions {
             return Err("has no password".to_owned());
         }
         let port = config.get_ports().first().copied().unwrap_or(5432);
-        let direct = config.get_ssl_negotiation() == SslNegotiation::Direct;
         let roots = url_roots.as_deref().or(roots).unwrap_or("system");
         Ok(Self {
             prepares: prepares.unwrap_or_else(|| is_direct_neon_endpoint(&host)),
+            negotiation: Negotiation::new(&config, &host, names_negotiation),
+            addresses: tcp_race::Memory::default(),
             host,
             port,
-            connector: connector(roots, direct)?,
+            connector: connector(roots)?,
             config,
         })
     }
@@ -109,13 +116,11 @@ fn explain(error: &tokio_postgres::Error) -> String {
     }
 }
 
-fn connector(roots: &str, direct: bool) -> Result<native_tls::TlsConnector, String> {
+fn connector(roots: &str) -> Result<native_tls::TlsConnector, String> {
     let mut builder = native_tls::TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
-    if direct {
-        // Without it the server closes a direct connection.
-        postgres_native_tls::set_postgresql_alpn(&mut builder);
-    }
+    // Without it a server closes a direct connection; others do not mind.
+    postgres_native_tls::set_postgresql_alpn(&mut builder);
     if roots != "system" {
         builder.disable_built_in_roots(true);
         for certificate in read_roots(roots)? {
@@ -146,6 +151,8 @@ struct Parameters {
     roots: Option<String>,
     /// `prepared_statements`.
     prepares: Option<bool>,
+    /// Whether `sslnegotiation` is there.
+    names_negotiation: bool,
 }
 
 impl Parameters {
@@ -161,6 +168,7 @@ impl Parameters {
                 url: url.to_owned(),
                 roots: None,
                 prepares: None,
+                names_negotiation: false,
             });
         };
         let (base, query) = url.split_at(host + query);
@@ -186,6 +194,7 @@ impl Parameters {
             url: format!("{base}?{}", kept.join("&")),
             roots,
             prepares,
+            names_negotiation: kept.iter().any(|it| it.starts_with("sslnegotiation=")),
         })
     }
 }

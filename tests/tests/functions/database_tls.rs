@@ -32,7 +32,7 @@ async fn assert_no_answer(database: &Database, words: &str) {
 
 /// The same database with this authority as the trusted one, and the folder that
 /// its certificate is in.
-fn trust(database: &Database, authority: &Authority) -> (Database, TempDir) {
+pub(crate) fn trust(database: &Database, authority: &Authority) -> (Database, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     fs::write(&ca, authority.pem().unwrap()).unwrap();
@@ -54,7 +54,7 @@ async fn a_server_of_an_unknown_authority_is_refused_whatever_the_mode() {
 
 /// Starts a server with this certificate; its database with the authority as the
 /// trusted one.
-async fn start_server_with(
+pub(crate) async fn start_server_with(
     authority: &Authority,
     identity: &Identity,
 ) -> (Server, Database, TempDir) {

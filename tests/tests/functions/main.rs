@@ -6,9 +6,11 @@
     reason = "clippy takes only functions marked #[test] for tests, and not their helpers"
 )]
 
+mod addresses;
 mod bad_input;
 mod configuration;
 mod database_tls;
+mod early_sasl;
 mod flash;
 mod form_posts;
 mod handshake;
