@@ -53,7 +53,7 @@ installed() {
 # postgres MAJOR: the database tests, on that version.
 postgres() {
     TEST_POSTGRES=$1 cargo test --locked --package tests --test functions -- \
-        database_tls original pooler prepared privileges refusals repeats resilience round_trips table
+        addresses database_tls early_sasl original pooler prepared privileges refusals repeats resilience round_trips table
 }
 
 # The fuzz targets, ten seconds each.

@@ -73,10 +73,10 @@ async fn an_error_is_one_line_of_json_with_the_request_where_lambda_wants_json()
 #[tokio::test]
 async fn a_panic_is_logged_with_its_place_and_without_its_message() {
     let app = App::deployed().await;
-    let program = Path::new(env!("CARGO_BIN_EXE_panics"));
+    let program = Command::new(env!("CARGO_BIN_EXE_panics"));
     let environment = Environment::start_program(
         "panics",
-        std::process::Command::new(program),
+        program,
         app.variables(),
     )
     .await;
