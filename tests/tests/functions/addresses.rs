@@ -45,10 +45,8 @@ async fn three_silent_addresses_of_the_database_delay_one_connection() {
     let _silent = silence(&others, proxy.port()).await;
     let app = App::deployed_on(&database).with_hosts(&hosts);
     let user = app.user();
-    app.environment(Function::GET_QUOTE).await;
-    app.send(Event::get_quote().bearer(&user.token))
-        .await
-        .problem(404);
+    let page = || app.send(Event::page("/").signed_in(&user));
+    page().await.page(200);
     assert_eq!(proxy.traffic().connections, 1);
     let log = app.log();
     for address in others {
@@ -59,9 +57,7 @@ async fn three_silent_addresses_of_the_database_delay_one_connection() {
     // The winner is tried first, so that nothing is waited for.
     let count = log.matches("no answer").count();
     proxy.close_connections();
-    app.send(Event::get_quote().bearer(&user.token))
-        .await
-        .problem(404);
+    page().await.page(200);
     assert_eq!(proxy.traffic().connections, 2);
     assert_eq!(app.log().matches("no answer").count(), count);
 }
@@ -147,10 +143,10 @@ async fn silent_addresses_of_the_key_set_only_delay_it() {
             .without("CLERK_JWT_KEY")
             .with("CLERK_PROXY_URL", &format!("https://localhost:{port}"))
             .with("SSL_CERT_FILE", &roots.path().to_string_lossy());
-        app.environment(Function::GET_QUOTE).await;
+        app.send(Event::page("/nothing")).await.page(404);
         let begin = Instant::now();
-        let answer = app.send(Event::get_quote().bearer(&app.user().token));
-        answer.await.problem(404);
+        let page = app.send(Event::page("/").signed_in(&app.user())).await;
+        page.page(200);
         assert!(
             begin.elapsed() < THREE_SILENT_TIMEOUT,
             "{:?}",

@@ -1,6 +1,6 @@
 //! What is printed, beside what every test asserts: nothing confidential.
 
-use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use tests::postgres::Database;

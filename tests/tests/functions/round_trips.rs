@@ -108,7 +108,7 @@ async fn count_cold_start(parameters: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_cold_start_takes_the_round_trips_that_the_readme_says() {
+async fn a_cold_start_takes_the_round_trips_that_are_documented() {
     // TCP, SSLRequest, TLS, startup, SASL twice, statement. Servers before 18
     // send their first TLS 1.3 ticket in a round of its own. Direct negotiation
     // saves the second, channel binding the fourth.
