@@ -35,6 +35,9 @@ const NEXT_ADDRESS_DELAY: Duration = Duration::from_millis(250);
 /// second.
 const ADDRESS_TIMEOUT: Duration = Duration::from_millis(1_500);
 
+/// What is said of an address that was silent.
+const NO_ANSWER: &str = "no answer";
+
 /// What earlier races for the same host have shown. It only decides about the
 /// order: a name is resolved anew each time.
 #[derive(Debug, Default)]
@@ -112,7 +115,7 @@ impl<'a, T: Send + 'static> Race<'a, T> {
             if is_due && let Some(address) = self.waiting.pop_front() {
                 let attempt = timeout(ADDRESS_TIMEOUT, connect(address));
                 self.running.spawn(async move {
-                    let silent = |_| Err(io::Error::from(io::ErrorKind::TimedOut));
+                    let silent = |_| Err(io::Error::new(io::ErrorKind::TimedOut, NO_ANSWER));
                     (address, attempt.await.unwrap_or_else(silent))
                 });
                 let now = Instant::now();
@@ -177,8 +180,10 @@ impl<T: 'static> Drop for Race<'_, T> {
     fn drop(&mut self) {
         // One that has connected since then was not silent.
         while let Some(ended) = self.running.try_join_next() {
-            if let Ok((address, _)) = ended {
+            if let Ok((address, result)) = ended {
                 self.begun.retain(|(begun, _)| *begun != address);
+                let failure = result.err().map(|error| format!("{address}: {error}"));
+                self.failures.extend(failure);
             }
         }
         let now = Instant::now();
@@ -187,7 +192,7 @@ impl<T: 'static> Drop for Race<'_, T> {
             .iter()
             .filter(|(_, begun)| now - *begun >= NEXT_ADDRESS_DELAY);
         self.failures
-            .extend(silent.map(|(address, _)| format!("{address}: no answer")));
+            .extend(silent.map(|(address, _)| format!("{address}: {NO_ANSWER}")));
         let connected = self.connected.iter();
         self.failures
             .extend(connected.map(|address| format!("{address}: no answer above TCP")));
@@ -298,7 +303,7 @@ mod tests {
         let error = won.unwrap_err().to_string();
         assert_eq!(
             error,
-            "192.0.2.2:2: connection refused, [2001:db8::1]:1: timed out"
+            "192.0.2.2:2: connection refused, [2001:db8::1]:1: no answer"
         );
         assert_eq!(begin.elapsed(), ADDRESS_TIMEOUT);
 
