@@ -74,12 +74,7 @@ async fn an_error_is_one_line_of_json_with_the_request_where_lambda_wants_json()
 async fn a_panic_is_logged_with_its_place_and_without_its_message() {
     let app = App::deployed().await;
     let program = Command::new(env!("CARGO_BIN_EXE_panics"));
-    let environment = Environment::start_program(
-        "panics",
-        program,
-        app.variables(),
-    )
-    .await;
+    let environment = Environment::start_program("panics", program, app.variables()).await;
     let user = app.user();
     // The second invocation shows that the process goes on.
     for quote in ["a quote of my own", "another of my own"] {
