@@ -168,7 +168,11 @@ async fn a_form_that_met_no_database_keeps_its_text() {
     let user = app.user();
     proxy.refuse_connections(true);
     let answer = app
-        .send(Event::post_quote("not yet saved").signed_in(&user))
+        .send(
+            Event::post_quote("not yet saved")
+                .on_page_of(&user)
+                .signed_in(&user),
+        )
         .await;
     assert_eq!((answer.status, answer.location()), (303, "/"), "{answer:?}");
     proxy.refuse_connections(false);
