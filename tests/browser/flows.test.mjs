@@ -213,6 +213,53 @@ test("too many requests are told in words of their own, and the text is kept", a
   await showsQuote(page, "Patience");
 });
 
+test("an Enter that confirms a word of an input method saves nothing", async () => {
+  await withQuote(ada, undefined);
+  await page.fill("#message", "half");
+  const puts = ada.requests.length;
+  const passed = await page.evaluate(() => {
+    const enter = { key: "Enter", keyCode: 229, bubbles: true, cancelable: true };
+    return document.getElementById("message").dispatchEvent(new KeyboardEvent("keydown", enter));
+  });
+  assert.ok(passed);
+  assert.equal(ada.requests.length, puts);
+  await page.keyboard.press("Enter");
+  await showsQuote(page, "half");
+});
+
+test("nothing can be typed that saving would replace", async () => {
+  await withQuote(ada, undefined);
+  let answer;
+  const held = new Promise((resolve) => { answer = resolve; });
+  const hold = async (route) => {
+    await held;
+    await route.continue();
+  };
+  await page.route("**/api/quote", hold);
+  await page.fill("#message", "One");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#message[readonly]");
+  await page.focus("#message");
+  await page.keyboard.type(" and lost");
+  assert.equal(await typed(page), "One");
+  answer();
+  await showsQuote(page, "One");
+  await page.unroute("**/api/quote", hold);
+  assert.equal(await page.getAttribute("#message", "readonly"), null);
+});
+
+test("undoing a deletion keeps what was typed since", async () => {
+  await withQuote(ada, "Before");
+  await page.click("text=Delete Quote");
+  await showsNoQuote(page);
+  await page.fill("#message", "Typed since");
+  await page.click("text=Undo");
+  await page.waitForSelector("main[data-state=quote]");
+  assert.equal(await page.textContent("#quote"), "Before");
+  assert.equal(await typed(page), "Typed since");
+  assert.match(await status(), /What you typed meanwhile is in the field/);
+});
+
 test("what is being typed survives signing out in another tab", async () => {
   await withQuote(ada, undefined);
   await clerkReady(page);

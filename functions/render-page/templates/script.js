@@ -119,6 +119,8 @@
     const label = button.textContent;
     button.ariaBusy = 'true';
     button.textContent = button.dataset.busy;
+    // What is typed now would be replaced by what is saved.
+    byId('message').readOnly = true;
     say('');
     try {
       await work();
@@ -133,6 +135,7 @@
         byId('message').focus();
       }
     }
+    byId('message').readOnly = false;
     button.ariaBusy = null;
     button.textContent = label;
   }
@@ -143,7 +146,8 @@
     count();
     field.addEventListener('input', count);
     field.addEventListener('keydown', (event) => {
-      if (event.isComposing) return;
+      // Safari confirms a word of an input method with an Enter of this code.
+      if (event.isComposing || event.keyCode === 229) return;
       if (event.key === 'Escape' && byId('quote').textContent) byId('cancel').click();
       if (event.key !== 'Enter' || event.shiftKey) return;
       event.preventDefault();
@@ -173,10 +177,24 @@
       change(event.target, async () => {
         await call('DELETE');
         show(null);
-        say('Deleted.', () => {
-          field.value = message;
-          byId('save').requestSubmit();
+        const undo = () => change(byId('save'), async () => {
+          const typed = field.value;
+          try {
+            show(await call('PUT', message));
+          } catch (error) {
+            say('Deleted.', undo);
+            // The form takes it through a new sign-in.
+            if (error.status === 401) field.value = message;
+            throw error;
+          }
+          say('Saved.');
+          if (!typed.trim()) return;
+          edit(true);
+          field.value = typed;
+          say('Saved. What you typed meanwhile is in the field.');
+          count();
         });
+        say('Deleted.', undo);
       });
     });
   });
