@@ -125,10 +125,11 @@ async fn try_connect(options: &ConnectOptions) -> Result<Opened, ConnectFailure>
             return result.map(|(client, driver)| (client, driver, address));
         }
         if let Err(error) = result {
-            race.lost(address, &error);
             if !race.goes_on() {
+                race.end();
                 return Err(error);
             }
+            race.lost(address, &error);
             refused = Some(error).filter(|it| matches!(it, ConnectFailure::Permanent(_)));
         }
     }

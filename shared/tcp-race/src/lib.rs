@@ -169,6 +169,12 @@ impl<'a, T: Send + 'static> Race<'a, T> {
         };
     }
 
+    /// Ends the race after a connection that was of no use, which the caller
+    /// reports.
+    pub fn end(mut self) {
+        self.connected = None;
+    }
+
     /// Says that a connection with this address was of no use.
     pub fn lost(&mut self, address: SocketAddr, reason: impl Display) {
         self.connected = None;
