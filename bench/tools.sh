@@ -22,10 +22,6 @@ needs pgbouncer test -x /usr/sbin/pgbouncer
 needs valgrind command -v valgrind
 
 [ -n "$missing" ] || exit 0
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    # shellcheck disable=SC2086 # a list of packages
-    apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
-        apt-get -qq install --no-install-recommends $missing >/dev/null && exit 0
-fi
-echo "The benchmark needs more tools. Run: sudo apt-get install$missing" >&2
-exit 1
+echo "The benchmark needs more tools:$missing" >&2
+# shellcheck disable=SC2086 # a list of packages
+exec sh "$(dirname "$0")/../dev/install.sh" $missing

@@ -20,12 +20,9 @@ case $(uname -m) in
 aarch64 | arm64) ;;
 *)
     if ! command -v qemu-aarch64-static >/dev/null || [ ! -d /usr/aarch64-linux-gnu ]; then
-        if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-            fail "programs for arm64 cannot run here; run: sudo apt-get install $packages"
-        fi
+        echo "Programs for arm64 cannot run here." >&2
         # shellcheck disable=SC2086 # two packages
-        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
-            apt-get -qq install --no-install-recommends $packages >/dev/null; } || fail "cannot install $packages"
+        sh dev/install.sh $packages || fail "cannot install $packages"
     fi
     ;;
 esac

@@ -38,16 +38,12 @@ stage() {
     echo "== $name: $1 passed, $2 failed, $(($(date +%s) - begin)) s"
 }
 
-# installed PROGRAM PACKAGE: installs the package if the program is missing, as root with apt.
+# installed PROGRAM PACKAGE: installs the package if the program is missing.
 installed() {
     # By its path: a function in this file may have the same name.
     [ -x "$1" ] && return
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
-            apt-get -qq install --no-install-recommends "$2" >/dev/null && [ -x "$1" ] && return
-    fi
-    echo "$1 is missing. Run: sudo apt-get install $2"
-    return 1
+    echo "$1 is missing."
+    sh dev/install.sh "$2" && [ -x "$1" ]
 }
 
 # postgres MAJOR: the database tests, on that version.
