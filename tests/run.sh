@@ -60,7 +60,8 @@ fuzz() {
 
 quick() {
     stage "tools" sh dev/check-tools.sh
-    stage "chromium" installed /usr/bin/chromium chromium
+    stage "chromium" installed "${CHROMIUM:-/usr/bin/chromium}" chromium
+    stage "firefox" installed "${FIREFOX:-/usr/bin/firefox-esr}" firefox-esr
     stage "pgbouncer" installed /usr/sbin/pgbouncer pgbouncer
     stage "module graph" python3 tests/checks/module_graph.py
     stage "functions and routes" python3 infra/tests/check_routes.py

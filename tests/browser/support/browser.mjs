@@ -37,10 +37,6 @@ export async function launch(site) {
 export async function openProfile(browser, site, options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options });
   context.setDefaultTimeout(ACTION_TIMEOUT);
-  const hosts = [site, site.sibling]
-    .filter(Boolean)
-    .flatMap(({ origin, frontendApi, accounts }) => [origin, frontendApi, accounts])
-    .map((url) => new URL(url).host);
   const problems = [];
   const requests = [];
   context.on("weberror", (error) => problems.push(`exception: ${error.error().message}`));
@@ -51,7 +47,7 @@ export async function openProfile(browser, site, options = {}) {
     const url = new URL(request.url());
     if (!/^https?:$/.test(url.protocol)) return;
     requests.push(request);
-    if (!hosts.includes(url.host)) problems.push(`third party: ${url.host}`);
+    if (!site.hosts.includes(url.host)) problems.push(`third party: ${url.host}`);
   });
   await context.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => {

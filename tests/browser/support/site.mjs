@@ -32,6 +32,10 @@ export async function startSite({ shape = "proxy", tokenTtl = 60, options = [] }
     ...application,
     /** The second application, with the option `--sibling`. */
     sibling,
+    /** All hosts of the applications and of Clerk. */
+    hosts: applications
+      .flatMap(({ origin, frontendApi, accounts }) => [origin, frontendApi, accounts])
+      .map((url) => new URL(url).host),
     resolverRules,
     shape,
     /** Has the site do something, see src/bin/site/site.rs. */

@@ -102,7 +102,7 @@ impl Application {
 }
 
 /// An address at which the functions reach the Backend API: the hosts that
-/// Chromium is told of do not exist for them.
+/// browsers are told of do not exist for them.
 async fn backend_api(stand_in: &Arc<StandIn>, addresses: &Addresses) -> String {
     if !addresses.proxy_url.is_empty() {
         return addresses.proxy_url.clone();

@@ -1,4 +1,4 @@
-//! Ports, certificates, and how Chromium finds the hosts.
+//! Ports, certificates, and how browsers find the hosts.
 
 use std::net::Ipv4Addr;
 
@@ -17,8 +17,8 @@ pub(crate) async fn listen() -> (TcpListener, u16) {
     (listener, port)
 }
 
-/// Makes one certificate for all hosts. Its authority is not trusted: Chromium
-/// is started so that it ignores certificate errors.
+/// Makes one certificate for all hosts. Its authority is not trusted: the
+/// browsers are started so that they ignore certificate errors.
 pub(crate) fn acceptor(addresses: &[&str]) -> TlsAcceptor {
     let hosts: Vec<&str> = addresses.iter().map(|address| host(address)).collect();
     let issued = Authority::new().unwrap().issue(&hosts).unwrap();

@@ -66,7 +66,7 @@ impl Site {
         }
     }
 
-    /// The addresses, and how Chromium finds them.
+    /// The addresses, and how browsers find them.
     pub(crate) fn description(&self) -> Value {
         let applications = self.gateway.applications.iter();
         let described: Vec<_> = applications.map(Application::description).collect();
