@@ -10,6 +10,7 @@ import { join } from "node:path";
 
 import puppeteer from "puppeteer-core";
 
+import { REDIRECT_COUNT } from "./clerk.mjs";
 import { until } from "./within.mjs";
 
 /** Longest wait for anything that a page does, in seconds. */
@@ -107,6 +108,11 @@ async function openProfile(browser, site) {
       const ours = cookies.filter(({ domain }) => `.${hostname}`.endsWith(domain.replace(/^\.?/, ".")));
       return ours.map(({ name }) => name);
     },
+    /** Forgets how many redirects followed each other, as happens by itself after two seconds. */
+    async forgetRedirects() {
+      const cookies = await context.cookies();
+      await context.deleteCookie(...cookies.filter(({ name }) => name === REDIRECT_COUNT));
+    },
     /** Fails if anything went wrong, apart from lines that `expected` matches. */
     assertNoProblems(expected = /^$/) {
       const unexpected = problems.filter((problem) => !expected.test(problem));
@@ -130,7 +136,12 @@ function asPage(page) {
       last = await page.evaluate(see, selector, ...rest).catch(() => undefined);
       return last;
     };
-    await until(ACTION_TIMEOUT, found, selector);
+    try {
+      await until(ACTION_TIMEOUT, found, selector);
+    } catch (error) {
+      const shown = () => [location.href, document.activeElement.outerHTML, document.body.innerText].join("\n");
+      throw new Error(`${error.message}; the page shows: ${await page.evaluate(shown)}`, { cause: error });
+    }
     return last;
   };
   return {
