@@ -31,8 +31,8 @@ pub enum PageAccess {
     /// Redirect to a handshake or back from one: [`PageDecision::headers`] has the
     /// location.
     Handshake,
-    /// Redirect to the sign-in page; [`PageDecision::headers`] has the location.
-    SignIn,
+    /// Redirect to the sign-in page, at this URL.
+    SignIn(String),
     /// Show a page on which clerk-js gets a session that has the `azp` that this
     /// one lacks.
     Renew,
@@ -108,7 +108,7 @@ impl Auth {
     ) -> Result<PageDecision, Error> {
         let view = view(request);
         let decision = self.authenticator.decide(&view).await?;
-        let mut headers = decision.response_headers();
+        let headers = decision.response_headers();
         let handshake_refused = decision.handshake_refused;
         let refused = |reason, obstacle| {
             let refusal = Refusal {
@@ -132,14 +132,12 @@ impl Auth {
             {
                 refused(reason, obstacle)
             }
-            State::SignedOut { reason, .. } => match self.authenticator.sign_in(sign_in_url, &view)
-            {
-                Ok(sign_in) => {
-                    sign_in.add_headers(&mut headers);
-                    PageAccess::SignIn
+            State::SignedOut { reason, .. } => {
+                match self.authenticator.sign_in_location(sign_in_url, &view) {
+                    Ok(location) => PageAccess::SignIn(location),
+                    Err(obstacle) => refused(reason, Some(obstacle)),
                 }
-                Err(obstacle) => refused(reason, Some(obstacle)),
-            },
+            }
             State::UnreadableHandshake => PageAccess::UnreadableHandshake,
         };
         Ok(PageDecision { access, headers })
@@ -316,9 +314,9 @@ mod tests {
         assert!(matches!(waiting.access, PageAccess::Handshake));
         assert!(waiting.headers.contains_key("location"));
 
-        let signed_out = page(PRODUCTION, "").await;
-        assert!(matches!(signed_out.access, PageAccess::SignIn));
-        let location = signed_out.headers["location"].to_str().unwrap();
+        let PageAccess::SignIn(location) = page(PRODUCTION, "").await.access else {
+            panic!("signed out");
+        };
         assert!(location.starts_with(PORTAL), "{location}");
 
         for cookie in [

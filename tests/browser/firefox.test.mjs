@@ -30,7 +30,7 @@ after(async () => {
  * `account` is what is in the place of Clerk's button once the page is complete.
  */
 async function savesAndIsRefused(profile, user, account) {
-  const { page, cookieNames, forgetRedirects } = profile;
+  const { page, cookieNames } = profile;
   await signIn(profile, user);
   await showsNoQuote(page);
   assert.ok((await cookieNames()).includes("__session"));
@@ -40,7 +40,6 @@ async function savesAndIsRefused(profile, user, account) {
   await page.waitForSelector(account);
   // To Firefox a reload comes from the site that led here: it sends no `SameSite=Strict` cookie,
   // such as clerk-js sets in development, so that there is one more handshake.
-  await forgetRedirects();
   await page.reload();
   await showsQuote(page, "One\nTwo");
 
@@ -73,7 +72,6 @@ for (const [index, shape] of SHAPES.entries()) {
     await showsNoQuote(page);
     await page.click("text=Undo");
     await showsQuote(page, "Three");
-    await profile.forgetRedirects();
     await page.click("#user button");
     await page.click("text=Sign out");
     await isSignedOut(profile, site);
@@ -89,7 +87,6 @@ for (const [index, shape] of SHAPES.entries()) {
     await savesAndIsRefused(profile, "alan", "text=Account");
     await page.click("text=Delete Quote");
     await showsNoQuote(page);
-    await profile.forgetRedirects();
     await page.click("text=Account");
     // Without scripts a development instance's portal on hosts of its own
     // cannot know whose browser this is.

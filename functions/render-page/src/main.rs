@@ -9,7 +9,7 @@ use pages::App;
 use shared::auth::PageAccess;
 use shared::config::PageConfig;
 use shared::flash::{self, Flash};
-use shared::response::{empty, set_cookie};
+use shared::response::{empty, redirect, set_cookie};
 use shared::{Error, ExitCode, Request, Response, quote};
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,7 +23,8 @@ async fn render_page(app: &App, request: &Request) -> Result<Response, Error> {
     let decision = app.auth.decide_page(request, sign_in_url).await?;
     let mut response = match decision.access {
         PageAccess::SignedIn(session) => page(app, request, &session).await?,
-        PageAccess::Handshake | PageAccess::SignIn => empty(StatusCode::TEMPORARY_REDIRECT),
+        PageAccess::Handshake => empty(StatusCode::TEMPORARY_REDIRECT),
+        PageAccess::SignIn(location) => redirect(StatusCode::TEMPORARY_REDIRECT, &location),
         PageAccess::Renew => pages::renew(app, request)?,
         PageAccess::Refused(refusal) => pages::refused(&refusal),
         PageAccess::UnreadableHandshake => pages::switched_keys(),

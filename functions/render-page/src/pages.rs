@@ -233,7 +233,8 @@ pub(crate) fn refused(refusal: &Refusal) -> Response {
 fn explain_obstacle(obstacle: Obstacle) -> &'static str {
     match obstacle {
         Obstacle::CookiesOff => {
-            "Your browser sends no cookies to this site, and signing in needs them. Allow them and try again."
+            "Signing in led back here several times, and your browser sends no cookies, which signing in needs. If it \
+             refuses them, allow them for this site. Otherwise the operator of this site finds more in its log."
         }
         Obstacle::CookieLost => {
             "Signing in worked, but its cookie did not come back, while others did. A browser drops a cookie of more \

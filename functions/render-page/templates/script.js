@@ -182,9 +182,9 @@
           try {
             show(await call('PUT', message));
           } catch (error) {
-            say('Deleted.', undo);
+            if (typed.trim()) say('Deleted.', undo);
             // The form takes it through a new sign-in.
-            if (error.status === 401) field.value = message;
+            if (!typed.trim() || error.status === 401) field.value = message;
             throw error;
           }
           say('Saved.');

@@ -158,8 +158,7 @@ fn cookies() {
             assert_harmless(instance, &view);
             let keys = KeySource::Fixed(KEYS.clone());
             let authenticator = Authenticator::new(instance.clone(), keys);
-            if let Ok(sign_in) = authenticator.sign_in("https://a.example/in", &view) {
-                let location = sign_in.location;
+            if let Ok(location) = authenticator.sign_in_location("https://a.example/in", &view) {
                 assert!(location.starts_with("https://a.example/in?"), "{location}");
             }
         }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
+use axum::http::header::LOCATION;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
@@ -39,7 +40,7 @@ async fn page(State(app): State<Arc<App>>, parts: Parts) -> Response {
     let Ok(decision) = app.authenticator.decide(&request).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    let mut headers = decision.response_headers();
+    let headers = decision.response_headers();
     if decision.location().is_some() {
         return (StatusCode::TEMPORARY_REDIRECT, headers).into_response();
     }
@@ -57,11 +58,13 @@ async fn page(State(app): State<Arc<App>>, parts: Parts) -> Response {
                 .publishable_key
                 .accounts_origin();
             let sign_in_url = format!("{accounts}/sign-in");
-            match app.authenticator.sign_in(&sign_in_url, &request) {
-                Ok(sign_in) => {
-                    sign_in.add_headers(&mut headers);
-                    (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
-                }
+            match app.authenticator.sign_in_location(&sign_in_url, &request) {
+                Ok(location) => (
+                    StatusCode::TEMPORARY_REDIRECT,
+                    headers,
+                    [(LOCATION, location)],
+                )
+                    .into_response(),
                 Err(_) => explain(headers),
             }
         }

@@ -13,7 +13,6 @@ use crate::jwks::JwksCache;
 use crate::key::{KeySetUnavailable, PublicKeys};
 use crate::reason::{Obstacle, Reason};
 use crate::request::{AuthContext, RequestView};
-use crate::sign_in::SignIn;
 use crate::token::Session;
 #[cfg(feature = "jwks")]
 use crate::token::Token;
@@ -113,17 +112,17 @@ impl Authenticator {
         })
     }
 
-    /// The redirect to the sign-in page, which will lead back to this request.
+    /// URL of the sign-in page, which will lead back to this request.
     ///
     /// # Errors
     /// Too many redirects have followed each other: the sign-in page leads back
     /// without a session.
-    pub fn sign_in(
+    pub fn sign_in_location(
         &self,
         sign_in_url: &str,
         request: &RequestView<'_>,
-    ) -> Result<SignIn, Obstacle> {
-        AuthContext::new(&self.instance, request, None, now_ms()).sign_in(sign_in_url)
+    ) -> Result<String, Obstacle> {
+        AuthContext::new(&self.instance, request, None, now_ms()).sign_in_location(sign_in_url)
     }
 
     /// What the Backend API has for the nonce of a handshake, where one came back

@@ -4,9 +4,9 @@
 //! The rows are those of the state machine of `authenticateRequest` in
 //! `@clerk/backend`, without satellites and the calls that need a secret key.
 
-use http::header::HeaderMap;
+use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 
-use crate::handshake::{Return, add_redirect, redirect_count_cookie};
+use crate::handshake::{Return, expired_redirect_count_cookie, redirect_count_cookie};
 use crate::instance::Instance;
 use crate::key::PublicKeys;
 use crate::names::{DEV_BROWSER, HANDSHAKE, HANDSHAKE_NONCE};
@@ -76,6 +76,8 @@ impl Decision {
     /// The headers of a response to a page load: the cookies to set,
     /// Clerk's status and reason and, where the browser must be redirected (by a
     /// 307), `Location` and what keeps the redirect out of every cache.
+    ///
+    /// A cached redirect would send the browser round for ever.
     #[must_use]
     pub fn response_headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -84,7 +86,18 @@ impl Decision {
             State::Handshake { reason, .. } => headers.extend(reason.headers("handshake")),
             State::SignedIn(_) | State::UnreadableHandshake => {}
         }
-        add_redirect(&mut headers, self.location(), &self.set_cookie);
+        let mut append = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+                headers.append(name, value);
+            }
+        };
+        for cookie in &self.set_cookie {
+            append(SET_COOKIE, cookie);
+        }
+        if let Some(location) = self.location() {
+            append(LOCATION, location);
+            append(CACHE_CONTROL, "private, no-store");
+        }
         headers
     }
 }
@@ -128,7 +141,7 @@ impl AuthContext<'_> {
             None => self.by_cookies(keys),
         };
         if self.instance.hardened && self.header_token.is_none() {
-            self.leave_no_handshake(&mut decision, keys);
+            self.clean_up(&mut decision, keys);
         }
         // Tasks such as choosing an organization are left: for an application
         // nobody is signed in yet.
@@ -215,18 +228,19 @@ impl AuthContext<'_> {
         }
     }
 
-    /// Takes a handshake off that was used up or passed over: out of the URL in
-    /// development, else out of the cookies.
-    fn leave_no_handshake(&self, decision: &mut Decision, keys: &PublicKeys) {
+    /// Takes off what has served its purpose: a handshake that was used up or
+    /// passed over, and the count of redirects that led to a session. A sign-in in
+    /// development takes as many as may be, and the next one may follow at once.
+    fn clean_up(&self, decision: &mut Decision, keys: &PublicKeys) {
         decision.set_cookie.extend(self.expire_handshake(keys));
+        if !matches!(decision.state, State::SignedIn(_)) || decision.return_url.is_some() {
+            return;
+        }
         let added = [HANDSHAKE, HANDSHAKE_NONCE];
-        let in_url = || added.iter().any(|name| self.request.has_parameter(name));
-        if self.is_development()
-            && matches!(decision.state, State::SignedIn(_))
-            && decision.return_url.is_none()
-            && in_url()
-        {
+        if self.is_development() && added.iter().any(|name| self.request.has_parameter(name)) {
             decision.return_url = Some(self.clean_url());
+        } else if self.counted.is_some() {
+            decision.set_cookie.push(expired_redirect_count_cookie());
         }
     }
 

@@ -7,7 +7,6 @@
 
 use std::borrow::Cow;
 
-use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
@@ -52,13 +51,10 @@ impl AuthContext<'_> {
 
     /// Why redirects lead back here, as far as the request shows it.
     pub(crate) fn loop_obstacle(&self) -> Obstacle {
-        let Some(mark) = self.mark else {
+        if self.mark.is_none() {
             return Obstacle::Loop;
-        };
-        // Each redirect sets a cookie that lives longer than this; in development
-        // a handshake has set others, which stay.
-        let is_sent_at_once = mark.age_secs < REDIRECT_COUNT_MAX_AGE;
-        if self.request.cookie.is_none() && (is_sent_at_once || self.is_development()) {
+        }
+        if self.request.cookie.is_none() {
             return Obstacle::CookiesOff;
         }
         let is_lost = if self.is_development() {
@@ -301,22 +297,8 @@ pub(crate) fn redirect_count_cookie(count: u64) -> String {
     )
 }
 
-/// Adds the headers of a response that sets cookies and may redirect.
-///
-/// A cached redirect would send the browser round for ever.
-pub(crate) fn add_redirect(headers: &mut HeaderMap, location: Option<&str>, set_cookie: &[String]) {
-    let mut append = |name: HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-            headers.append(name, value);
-        }
-    };
-    for cookie in set_cookie {
-        append(SET_COOKIE, cookie);
-    }
-    if let Some(location) = location {
-        append(LOCATION, location);
-        append(CACHE_CONTROL, "private, no-store");
-    }
+pub(crate) fn expired_redirect_count_cookie() -> String {
+    format!("{REDIRECT_COUNT_COOKIE}=; SameSite=Lax; HttpOnly; Max-Age=0")
 }
 
 fn is_nonce_byte(byte: u8) -> bool {

@@ -94,6 +94,5 @@ pub use key::{Key, KeySetUnavailable, PublicKeys};
 pub use origin::{Origin, parse_secure_url};
 pub use reason::{Obstacle, Reason};
 pub use request::RequestView;
-pub use sign_in::SignIn;
 pub use token::{AuthorizedParties, Session, UserId};
 pub use webhook::{WebhookError, WebhookMessage, WebhookSecrets};

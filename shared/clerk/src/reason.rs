@@ -130,7 +130,7 @@ impl Reason {
 pub enum Obstacle {
     /// The session lacks nothing but `azp`: clerk-js can get one that has it.
     AzpMissing,
-    /// Too many redirects in a row, and the browser sends no cookies.
+    /// Too many redirects in a row, and the browser sends no cookies at all.
     CookiesOff,
     /// Too many redirects in a row. The browser sends other cookies of the
     /// instance, but not the one that a handshake sets: it may be larger than the

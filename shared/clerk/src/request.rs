@@ -186,7 +186,6 @@ pub(crate) struct AuthContext<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) count: u64,
-    pub(crate) age_secs: u64,
 }
 
 /// Age from which a mark is ignored, in seconds: it may be in a bookmark.
@@ -203,7 +202,6 @@ impl Mark {
         let age_secs = now.checked_sub(seconds.parse().ok()?)?;
         (age_secs <= MARK_MAX_AGE).then(|| Self {
             count: decimal(count),
-            age_secs,
         })
     }
 }

@@ -1,40 +1,23 @@
 //! The URL of the sign-in page.
 
-use http::HeaderMap;
 use url::{Url, form_urlencoded};
 
-use crate::handshake::add_redirect;
 use crate::names::{DEV_BROWSER, REDIRECT_URL_PARAMETER};
 use crate::reason::Obstacle;
 use crate::request::AuthContext;
 
-/// A redirect to the sign-in page.
-#[derive(Clone, Debug)]
-pub struct SignIn {
-    /// URL of the sign-in page, which will lead back to the request.
-    pub location: String,
-    /// `Set-Cookie` values to send with the redirect.
-    pub set_cookie: Vec<String>,
-}
-
-impl SignIn {
-    /// Adds the headers of the redirect, by a 307, to those of the decision.
-    pub fn add_headers(&self, headers: &mut HeaderMap) {
-        add_redirect(headers, Some(&self.location), &self.set_cookie);
-    }
-}
-
 impl AuthContext<'_> {
-    /// The redirect to the sign-in page.
+    /// URL of the sign-in page, which will lead back to this request.
     ///
     /// A portal on another origin does not get this origin's cookies, so that in
     /// development the URL carries the browser's token, as in Clerk's
-    /// `redirectToSignIn`. In production the URL holds nothing of the session.
+    /// `redirectToSignIn`. In production the URL holds nothing of the session. Only
+    /// the URL counts this redirect: a cookie would count those of other tabs too.
     ///
     /// # Errors
     /// Too many redirects have followed each other: the sign-in page leads back
     /// without a session.
-    pub(crate) fn sign_in(&self, sign_in_url: &str) -> Result<SignIn, Obstacle> {
+    pub(crate) fn sign_in_location(&self, sign_in_url: &str) -> Result<String, Obstacle> {
         if self.instance.hardened && self.is_in_a_loop() {
             return Err(self.loop_obstacle());
         }
@@ -50,11 +33,7 @@ impl AuthContext<'_> {
             query.append_pair(DEV_BROWSER, dev_browser);
         }
         let separator = if sign_in_url.contains('?') { '&' } else { '?' };
-        let counted = self.instance.hardened.then(|| self.count_redirect());
-        Ok(SignIn {
-            location: format!("{sign_in_url}{separator}{}", query.finish()),
-            set_cookie: counted.into_iter().collect(),
-        })
+        Ok(format!("{sign_in_url}{separator}{}", query.finish()))
     }
 }
 
@@ -72,19 +51,19 @@ mod tests {
             target: "/a?b=c&__clerk_handshake=h&__clerk_db_jwt=d&__dev_session=s",
             ..page_load()
         };
-        redirect(key, &request, sign_in_url).unwrap().location
+        redirect(key, &request, sign_in_url).unwrap()
     }
 
     fn redirect(
         key: &str,
         request: &RequestView<'_>,
         sign_in_url: &str,
-    ) -> Result<SignIn, Obstacle> {
+    ) -> Result<String, Obstacle> {
         let instance = Instance {
             hardened: true,
             ..instance(key)
         };
-        AuthContext::new(&instance, request, None, NOW_MS).sign_in(sign_in_url)
+        AuthContext::new(&instance, request, None, NOW_MS).sign_in_location(sign_in_url)
     }
 
     const BACK: &str = "redirect_url=https%3A%2F%2Fwww.example.com%2Fa%3Fb%3Dc\
@@ -102,7 +81,7 @@ mod tests {
         let here = "https://www.example.com/sign-in";
         assert_eq!(location(DEVELOPMENT, here), format!("{here}?{BACK}"));
         let unknown = redirect(DEVELOPMENT, &page_load(), PORTAL).unwrap();
-        assert!(!unknown.location.contains("__clerk_db_jwt"));
+        assert!(!unknown.contains("__clerk_db_jwt"));
     }
 
     #[test]
@@ -116,16 +95,12 @@ mod tests {
             redirect(PRODUCTION, &request, PORTAL)
         };
         let third = back("/?__clerk_redirects=2.1700000000", None).unwrap();
-        assert!(third.location.contains("__clerk_redirects%3D3."));
-        let counted = "__clerk_redirect_count=3; SameSite=Lax; HttpOnly; Max-Age=2";
-        assert_eq!(third.set_cookie, [counted]);
+        assert!(third.contains("__clerk_redirects%3D3."));
 
-        let at_once = "/?__clerk_redirects=3.1699999999";
-        let slowly = "/?__clerk_redirects=3.1699999998";
+        let fourth = "/?__clerk_redirects=3.1700000000";
         let obstacle = |target, cookie| back(target, cookie).err();
-        assert_eq!(obstacle(at_once, None), Some(Obstacle::CookiesOff));
-        assert_eq!(obstacle(slowly, None), Some(Obstacle::Loop));
-        assert_eq!(obstacle(at_once, Some("a=b")), Some(Obstacle::Loop));
+        assert_eq!(obstacle(fourth, None), Some(Obstacle::CookiesOff));
+        assert_eq!(obstacle(fourth, Some("a=b")), Some(Obstacle::Loop));
         let counted = Some("__clerk_redirect_count=3");
         assert_eq!(obstacle("/", counted), Some(Obstacle::Loop));
     }

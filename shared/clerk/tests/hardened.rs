@@ -197,6 +197,19 @@ fn the_mark_leaves_the_url_where_the_cookie_counts() {
 }
 
 #[test]
+fn a_session_ends_the_count() {
+    let cookie = format!("__session={}; __client_uat=1", session("ada", 1));
+    let counted = format!("{cookie}; __clerk_redirect_count=3");
+    let ended = ["__clerk_redirect_count=; SameSite=Lax; HttpOnly; Max-Age=0"];
+    assert_eq!(decide(PRODUCTION, "/", &counted).set_cookie, ended);
+    assert!(decide(PRODUCTION, "/", &cookie).set_cookie.is_empty());
+    // Not before the redirect that a handshake of development needs.
+    let target = format!("/?__clerk_handshake={}", handshake_of(&session("ada", 1)));
+    let returned = decide(DEVELOPMENT, &target, "__clerk_redirect_count=1");
+    assert_eq!(returned.set_cookie.len(), 1);
+}
+
+#[test]
 fn a_handshake_that_is_out_of_date_is_passed_over() {
     let fresh = session("grace", 1);
     let with_exp = |exp: i64| {

@@ -5,9 +5,6 @@ import assert from "node:assert/strict";
 /** The fourth redirect of a chain with less than this between them is a loop, in seconds. */
 export const CHAIN = 2.1;
 
-/** The cookie that counts redirects; the fourth within two seconds of the one before is refused. */
-export const REDIRECT_COUNT = "__clerk_redirect_count";
-
 /** Waits for the page of somebody who is signed in. */
 export const signedIn = (page) => page.waitForSelector("main[data-state]");
 

@@ -10,7 +10,6 @@ import { join } from "node:path";
 
 import puppeteer from "puppeteer-core";
 
-import { REDIRECT_COUNT } from "./clerk.mjs";
 import { until } from "./within.mjs";
 
 /** Longest wait for anything that a page does, in seconds. */
@@ -107,11 +106,6 @@ async function openProfile(browser, site) {
       const { hostname } = new URL(site.origin);
       const ours = cookies.filter(({ domain }) => `.${hostname}`.endsWith(domain.replace(/^\.?/, ".")));
       return ours.map(({ name }) => name);
-    },
-    /** Forgets how many redirects followed each other, as happens by itself after two seconds. */
-    async forgetRedirects() {
-      const cookies = await context.cookies();
-      await context.deleteCookie(...cookies.filter(({ name }) => name === REDIRECT_COUNT));
     },
     /** Fails if anything went wrong, apart from lines that `expected` matches. */
     assertNoProblems(expected = /^$/) {
