@@ -64,7 +64,8 @@ pub(super) async fn connect_within(
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let failure = match timeout_at(deadline, try_connect(options)).await {
+        let connecting = try_connect(options, has_met_unknown);
+        let failure = match timeout_at(deadline, connecting).await {
             Ok(Ok(connection)) => {
                 if last.is_some() {
                     let waited_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -103,8 +104,9 @@ pub(super) async fn connect_within(
     }
 }
 
-/// One attempt, with each address in turn until one gets as far as TLS.
-async fn try_connect(options: &ConnectOptions) -> Result<Opened, ConnectFailure> {
+/// One attempt, with each address in turn until one gets as far as TLS. `is_plain`
+/// assumes nothing of the server, which may have been what it did not understand.
+async fn try_connect(options: &ConnectOptions, is_plain: bool) -> Result<Opened, ConnectFailure> {
     let mut race = Race::start(&options.host, options.port, &options.addresses)
         .await
         .map_err(DatabaseError::of_lookup)?;
@@ -119,18 +121,26 @@ async fn try_connect(options: &ConnectOptions) -> Result<Opened, ConnectFailure>
         } else {
             Duration::MAX
         };
-        let (result, stage) = connect_on(options, stream, address, limit).await;
-        if stage >= Stage::Encrypted {
-            race.won(address);
-            return result.map(|(client, driver)| (client, driver, address));
-        }
-        if let Err(error) = result {
-            if !race.goes_on() {
-                race.end();
-                return Err(error);
+        let mut manner = options.negotiation.manner();
+        manner.early_sasl &= !is_plain;
+        let (result, stage) = connect_on(options, stream, address, manner, limit).await;
+        let error = match result {
+            Ok((client, driver)) => {
+                race.won(address);
+                return Ok((client, driver, address));
             }
-            race.lost(address, &error);
-            refused = Some(error).filter(|it| matches!(it, ConnectFailure::Permanent(_)));
+            Err(error) => error,
+        };
+        if stage >= Stage::Encrypted || !race.goes_on() {
+            race.end();
+            return Err(match refused {
+                Some(refused) if stage < Stage::Encrypted => refused,
+                _ => error,
+            });
+        }
+        race.lost(address, &error);
+        if matches!(error, ConnectFailure::Permanent(_)) {
+            refused = Some(error);
         }
     }
 }
@@ -141,9 +151,9 @@ async fn connect_on(
     options: &ConnectOptions,
     mut stream: TcpStream,
     address: SocketAddr,
+    mut manner: Manner,
     limit: Duration,
 ) -> (Session, Stage) {
-    let mut manner = options.negotiation.manner();
     loop {
         let (result, stage) = start_session(options, stream, manner, limit).await;
         let next = match &result {
@@ -195,7 +205,8 @@ async fn start_session(
     let mut connecting = pin!(config.connect_raw(stream, tls));
     let result = match timeout(limit, &mut connecting).await {
         Ok(result) => result,
-        Err(_) if *stage.borrow() >= Stage::Encrypted => connecting.await,
+        // One that has begun to answer is slow and not silent.
+        Err(_) if *stage.borrow() >= Stage::Heard => connecting.await,
         Err(_) => {
             return (
                 Err(DatabaseError::timed_out("TLS", limit).into()),

@@ -123,6 +123,7 @@ impl<'a, T: Send + 'static> Race<'a, T> {
                 self.next_start = now + NEXT_ADDRESS_DELAY;
             }
             let ended = tokio::select! {
+                biased;
                 ended = self.running.join_next() => ended,
                 () = sleep_until(self.next_start), if !self.waiting.is_empty() => continue,
             };

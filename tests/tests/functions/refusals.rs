@@ -136,7 +136,13 @@ async fn meet(refusal: ServerError, kind: Kind) {
 
 /// Meets each refusal, some at once: most of the time is waiting.
 async fn meet_all(refusals: &[ServerError], kind: Kind) {
-    for some in refusals.chunks(MEETINGS_AT_ONCE) {
+    let at_once = if matches!(kind, Kind::Unknown) {
+        // Their second attempt is at the end of the start's time.
+        2
+    } else {
+        MEETINGS_AT_ONCE
+    };
+    for some in refusals.chunks(at_once) {
         let mut meetings = JoinSet::new();
         for refusal in some {
             meetings.spawn(meet(*refusal, kind));
