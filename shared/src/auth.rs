@@ -74,7 +74,7 @@ impl Auth {
     /// authenticated by cookie must come from a page of this application.
     ///
     /// # Errors
-    /// Nobody is signed in, the request comes from another site or from a form of
+    /// Nobody is signed in, the request comes from another site or from the page of
     /// another user, or the key set cannot be reached.
     pub async fn user(&self, request: &Request) -> Result<UserId, Error> {
         let view = view(request);
@@ -87,8 +87,7 @@ impl Auth {
             Ok(_) if foreign => Err(Error::CrossSite),
             Ok(Session { user, .. }) => {
                 // A tab that was open while another user signed in.
-                let author = request.form_author();
-                if author.is_some_and(|author| author != user.hash()) {
+                if request.author().is_some_and(|author| author != user.hash()) {
                     return Err(Error::OtherUser);
                 }
                 Ok(user)
@@ -182,9 +181,8 @@ pub(crate) fn is_same_origin(request: &Request) -> bool {
 /// where a change comes from, and only the forms of very old ones do not. A
 /// program without a token should be told that, and not about other sites.
 fn is_from_browser(request: &Request) -> bool {
-    *request.method() == Method::POST
-        || request.header("sec-fetch-site").is_some()
-        || request.header("origin").is_some()
+    let is_old_form = *request.method() == Method::POST && request.header("cookie").is_some();
+    is_old_form || request.header("sec-fetch-site").is_some() || request.header("origin").is_some()
 }
 
 #[cfg(test)]
@@ -273,6 +271,8 @@ mod tests {
         assert_eq!(code("PUT", &elsewhere).await, "cross-site");
         assert_eq!(code("POST", &elsewhere).await, "cross-site");
         assert_eq!(code("PUT", &[]).await, "not-signed-in");
+        assert_eq!(code("POST", &[]).await, "not-signed-in");
+        assert_eq!(code("POST", &[("cookie", "a=b")]).await, "cross-site");
     }
 
     #[tokio::test]

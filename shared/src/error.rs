@@ -24,7 +24,7 @@ pub enum Error {
     },
     /// A change by cookie that was not sent by a page of this application.
     CrossSite,
-    /// A form from the page of another user than the one who is signed in.
+    /// A change from the page of another user than the one who is signed in.
     OtherUser,
     /// The user has no quote.
     NoQuote,

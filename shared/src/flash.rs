@@ -66,7 +66,7 @@ impl Flash {
 pub(crate) fn keep(request: &Request, error: &Error) -> String {
     // The hash has 8 characters; a client may send others.
     let is_hash_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let author = request.form_author().unwrap_or_default();
+    let author = request.author().unwrap_or_default();
     let known = author.len() == 8 && author.bytes().all(is_hash_byte);
     let author = if known { &author } else { "" };
     let field = request.form_field("message").filter(|_| known);
@@ -176,6 +176,20 @@ mod tests {
         };
         for fields in ["message=a", "user=&message=a", "user=aaaa.aaa&message=a"] {
             assert!(kept(fields).starts_with("__Host-flash=cross-site..;"));
+        }
+    }
+
+    #[test]
+    fn a_name_after_another_blank_is_another_name() {
+        for (blank, known) in [
+            (" ", true),
+            ("\t", true),
+            ("\u{2000}", false),
+            ("\u{a0}", false),
+        ] {
+            let cookie = format!("{blank}__Host-flash=internal..");
+            let flash = Flash::read(&request("GET", &[("cookie", &cookie)], ""));
+            assert_eq!(flash.is_some(), known, "{blank:?}");
         }
     }
 

@@ -38,6 +38,10 @@ const NOT_IN_A_PATH: &AsciiSet = &AsciiSet::EMPTY
     .add(b'|')
     .add(b'}');
 
+/// Header in which the page's script says whose page it is, as a form does in a
+/// field.
+const PAGE_USER_HEADER: &str = "x-page-user";
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 const JSON: &str = "application/json";
@@ -140,7 +144,12 @@ impl Request {
         let texts = headers.map(|header| String::from_utf8_lossy(header.as_bytes()));
         texts.into_iter().find_map(|text| {
             let mut pairs = text.split(';');
-            let value = pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
+            // Only these: a browser takes a name after another blank for another
+            // name, and lets any host set it.
+            let value = pairs.find_map(|pair| {
+                let pair = pair.trim_matches([' ', '\t']);
+                pair.strip_prefix(name)?.strip_prefix('=')
+            });
             value.map(str::to_owned)
         })
     }
@@ -160,11 +169,12 @@ impl Request {
         *self.method() == Method::GET && shown && !purposes.into_iter().any(early)
     }
 
-    /// The hash of the user whose page a form was on; `None` where no page of ours
-    /// sent it.
-    pub(crate) fn form_author(&self) -> Option<String> {
-        let author = self.is_form().then(|| self.form_field("user"))??;
-        String::from_utf8(author).ok()
+    /// The hash of the user whose page sent this; `None` where no page of ours did.
+    pub(crate) fn author(&self) -> Option<String> {
+        if !self.is_form() {
+            return self.header(PAGE_USER_HEADER).map(str::to_owned);
+        }
+        String::from_utf8(self.form_field("user")?).ok()
     }
 
     /// Whether a browser's form was sent.

@@ -3,8 +3,11 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerk_stand_in::keys::publishable_key;
 use clerk_stand_in::{Config, StandIn, Switches};
+use openssl::sha::sha1;
 use serde_json::{Value, json};
 
 use crate::environment::Variables;
@@ -29,6 +32,15 @@ pub struct User {
     pub id: String,
     /// A session token.
     pub token: String,
+}
+
+impl User {
+    /// What tells the user's pages and forms from those of others.
+    pub fn hash(&self) -> String {
+        let mut hash = URL_SAFE_NO_PAD.encode(sha1(self.id.as_bytes()));
+        hash.truncate(8);
+        hash
+    }
 }
 
 impl Instance {

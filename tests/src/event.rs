@@ -1,8 +1,7 @@
 //! Requests, and the events that a function gets of them.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use openssl::sha::sha1;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::clerk::User;
@@ -77,8 +76,7 @@ impl Event {
 
     /// Adds the field that says on whose page the form is.
     pub fn on_page_of(mut self, user: &User) -> Self {
-        let hash = &URL_SAFE_NO_PAD.encode(sha1(user.id.as_bytes()))[..8];
-        let field = format!("user={hash}&");
+        let field = format!("user={}&", user.hash());
         let body = self.body.get_or_insert_default();
         body.splice(0..0, field.into_bytes());
         self

@@ -207,9 +207,15 @@ pub(crate) fn refused(refusal: &Refusal) -> Response {
         obstacle,
     } = *refusal;
     let explanation = match (handshake_refused, reason, obstacle) {
-        (Some(reason), _, _)
-        | (None, reason @ (Reason::SessionTokenNbf | Reason::SessionTokenIatInTheFuture), _)
-        | (None, reason, None) => explain_reason(reason),
+        (_, reason, None)
+        | (Some(reason), _, Some(_))
+        | (
+            None,
+            reason @ (Reason::SessionTokenNbf
+            | Reason::SessionTokenIatInTheFuture
+            | Reason::SessionPending),
+            Some(_),
+        ) => explain_reason(reason),
         (None, _, Some(obstacle)) => explain_obstacle(obstacle),
     };
     let code = match handshake_refused {
@@ -271,6 +277,10 @@ fn explain_reason(reason: Reason) -> &'static str {
         Reason::SessionTokenIatBeforeClientUat => {
             "The session that came back is older than the last sign-in. Sign out and in again."
         }
+        Reason::SessionPending => {
+            "You are not signed in completely: a step is left, such as choosing an organization. The sign-in page led \
+             back without it."
+        }
         Reason::TokenInvalid
         | Reason::TokenInvalidAlgorithm
         | Reason::TokenVerificationFailed
@@ -283,7 +293,6 @@ fn explain_reason(reason: Reason) -> &'static str {
         | Reason::SessionTokenButNoClientUat
         | Reason::ClientUatButNoSessionToken
         | Reason::SessionTokenMissing
-        | Reason::SessionPending
         | Reason::PrimaryDomainCrossOriginSync => explain_obstacle(Obstacle::Loop),
     }
 }

@@ -7,7 +7,8 @@
     document.getElementById('explanation').textContent =
       'Your session does not say which site it is for, and another one could not be had. Sign out and in again.';
   };
-  document.addEventListener('error', explain, true);
+  // The other script is not needed here.
+  document.addEventListener('error', () => window.Clerk || explain(), true);
   document.addEventListener('load', async () => {
     if (started || !window.Clerk) return;
     started = true;

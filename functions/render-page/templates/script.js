@@ -1,6 +1,7 @@
 'use strict';
 (() => {
   const { nonce, dataset: { signInUrl } } = document.currentScript;
+  if (history.state?.renewed) history.replaceState(null, '');
   // The count of redirects is in the address where cookies may not come back.
   const address = new URL(location);
   if (address.searchParams.has('__clerk_redirects')) {
@@ -48,7 +49,8 @@
   }
 
   async function call(method, message, options) {
-    const headers = { accept: 'application/json' };
+    // Somebody else may have signed in meanwhile: then nothing is changed.
+    const headers = { accept: 'application/json', 'x-page-user': document.forms.save.elements.user.value };
     const live = await Promise.race([token(options).catch(() => null), wait(3)]);
     if (live) headers.authorization = `Bearer ${live}`;
     let body;
@@ -126,7 +128,7 @@
       await work();
     } catch (error) {
       // The form itself gets a new session and brings the text back.
-      if (error.status === 401) return form.submit();
+      if (error.status === 401 && !error.stays) return form.submit();
       const text = error.status ? error.message : 'The network did not answer. Please try again.';
       if (form.id === 'delete') {
         say(text);
@@ -182,9 +184,13 @@
           try {
             show(await call('PUT', message));
           } catch (error) {
-            if (typed.trim()) say('Deleted.', undo);
-            // The form takes it through a new sign-in.
-            if (!typed.trim() || error.status === 401) field.value = message;
+            if (!typed.trim()) {
+              // The form takes it through a new sign-in if need be.
+              field.value = message;
+              throw error;
+            }
+            say('Deleted.', undo);
+            error.stays = true;
             throw error;
           }
           say('Saved.');

@@ -84,7 +84,7 @@ impl Authenticator {
             handshake_payload: payload.as_deref().or(request.handshake_payload),
             ..request.clone()
         };
-        let keys = self.keys(&request, now_ms).await?;
+        let keys = self.keys(&request, now_ms, true).await?;
         let context = AuthContext::new(&self.instance, &request, Some(keys.as_ref()), now_ms);
         Ok(context.decide(keys.as_ref()))
     }
@@ -102,7 +102,7 @@ impl Authenticator {
         request: &RequestView<'_>,
     ) -> Result<Result<Session, Reason>, KeySetUnavailable> {
         let now_ms = now_ms();
-        let keys = self.keys(request, now_ms).await?;
+        let keys = self.keys(request, now_ms, false).await?;
         let mut context = AuthContext::new(&self.instance, request, Some(keys.as_ref()), now_ms);
         context.handshake = None;
         Ok(match context.decide(keys.as_ref()).state {
@@ -135,7 +135,8 @@ impl Authenticator {
     ) -> Option<Vec<Value>> {
         let backend = self.instance.backend.as_ref()?;
         let context = AuthContext::new(&self.instance, request, None, now_ms);
-        if context.header_token.is_some() || !request.is_eligible_for_handshake() {
+        let is_return = context.redirect_count() > 0 || !self.instance.hardened;
+        if context.header_token.is_some() || !request.is_eligible_for_handshake() || !is_return {
             return None;
         }
         match backend.handshake_payload(&context.nonce()?).await {
@@ -156,6 +157,7 @@ impl Authenticator {
         &self,
         request: &RequestView<'_>,
         now_ms: i64,
+        takes_handshakes: bool,
     ) -> Result<Keys<'_>, KeySetUnavailable> {
         match &self.keys {
             KeySource::Fixed(keys) => Ok(Keys::Fixed(keys)),
@@ -163,7 +165,8 @@ impl Authenticator {
             KeySource::Jwks(cache) => {
                 let url = self.instance.frontend_api(request.origin) + "/.well-known/jwks.json";
                 let context = AuthContext::new(&self.instance, request, None, now_ms);
-                let keys = cache.fetch_for(&context.key_ids(), &url, now_ms).await?;
+                let ids = context.key_ids(takes_handshakes);
+                let keys = cache.fetch_for(&ids, &url, now_ms).await?;
                 Ok(Keys::Fetched(keys))
             }
         }
@@ -190,8 +193,8 @@ impl AsRef<PublicKeys> for Keys<'_> {
 #[cfg(feature = "jwks")]
 impl AuthContext<'_> {
     /// The key ids that the request's tokens name.
-    fn key_ids(&self) -> Vec<String> {
-        let tokens = self.tokens();
+    fn key_ids(&self, takes_handshakes: bool) -> Vec<String> {
+        let tokens = self.tokens(takes_handshakes);
         let ids = tokens
             .iter()
             .filter_map(|token| Token::decode(token)?.key_id().map(str::to_owned));
@@ -269,7 +272,7 @@ mod tests {
                 ..with_cookie(cookie)
             };
             let instance = instance(PRODUCTION);
-            AuthContext::new(&instance, &view, None, 0).key_ids()
+            AuthContext::new(&instance, &view, None, 0).key_ids(true)
         };
         let token = |id: &str| ISSUER.token(&json!({ "alg": "RS256", "kid": id }), &claims());
         let [header, handshake, session] = ["h", "s", "c"].map(token);

@@ -25,7 +25,7 @@ pub struct Decision {
     pub return_url: Option<String>,
     /// `Set-Cookie` values to send with any answer, in this order.
     pub set_cookie: Vec<String>,
-    /// Why what a handshake brought was refused, where one came back and was.
+    /// Why a handshake that came back was passed over, or the session in it refused.
     pub handshake_refused: Option<Reason>,
 }
 

@@ -263,7 +263,7 @@ impl<'a> AuthContext<'a> {
 
     /// The tokens that a decision may depend on.
     #[cfg(feature = "jwks")]
-    pub(crate) fn tokens(&self) -> Vec<Cow<'_, str>> {
+    pub(crate) fn tokens(&self, takes_handshakes: bool) -> Vec<Cow<'_, str>> {
         let header: Vec<_> = self.request.header_tokens().map(Cow::Borrowed).collect();
         if !header.is_empty() {
             return header;
@@ -277,7 +277,10 @@ impl<'a> AuthContext<'a> {
         };
         let handshakes = self.request.parameter(HANDSHAKE).into_iter();
         let handshakes = handshakes.chain(all.all(HANDSHAKE));
-        handshakes.chain(all.all(session)).collect()
+        handshakes
+            .filter(|_| takes_handshakes)
+            .chain(all.all(session))
+            .collect()
     }
 
     pub(crate) fn is_development(&self) -> bool {

@@ -19,7 +19,11 @@ impl AuthContext<'_> {
     /// without a session.
     pub(crate) fn sign_in_location(&self, sign_in_url: &str) -> Result<String, Obstacle> {
         if self.instance.hardened && self.is_in_a_loop() {
-            return Err(self.loop_obstacle());
+            // What a handshake sets is not awaited here.
+            return Err(match self.loop_obstacle() {
+                Obstacle::CookiesOff => Obstacle::CookiesOff,
+                Obstacle::AzpMissing | Obstacle::CookieLost | Obstacle::Loop => Obstacle::Loop,
+            });
         }
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair(REDIRECT_URL_PARAMETER, &self.way_back());

@@ -263,6 +263,13 @@ async fn a_form_of_another_user_changes_nothing_and_waits_for_its_author() {
         let delete = Event::post_delete().on_page_of(&ada).signed_in(&grace);
         post_flash(&app, delete).await;
 
+        let by_script = |event: Event| {
+            let event = event.header("x-page-user", &ada.hash());
+            app.send(event.same_origin().signed_in(&grace))
+        };
+        by_script(Event::put_quote("of Ada")).await.problem(409);
+        by_script(Event::delete_quote()).await.problem(409);
+
         let page = |user| {
             let page = Event::page("/").signed_in(user);
             app.send(page.cookie(&flash.name, &flash.value))

@@ -52,6 +52,11 @@ impl BackendApi {
     }
 }
 
+/// A page load that a redirect of this application leads to.
+fn back() -> Event {
+    Event::page(&format!("/?__clerk_redirects=1.{}", tests::clerk::now()))
+}
+
 #[tokio::test]
 async fn with_a_secret_key_the_nonce_form_is_asked_for_and_exchanged() {
     let user = Instance::production().user();
@@ -63,7 +68,7 @@ async fn with_a_secret_key_the_nonce_form_is_asked_for_and_exchanged() {
     assert_eq!(out.location_parameter("format").as_deref(), Some("nonce"));
     assert_eq!(backend.requests(), [""; 0]);
 
-    let page = Event::page("/").cookie("__client_uat", "1700000000");
+    let page = back().cookie("__client_uat", "1700000000");
     let back = app
         .send(page.cookie("__clerk_handshake_nonce", "nonce-1_a"))
         .await;
@@ -93,13 +98,19 @@ async fn only_a_page_load_with_a_nonce_of_its_own_browser_asks_the_backend_api()
     };
     for event in [
         // A link must not sign anyone in.
-        Event::page("/?__clerk_handshake_nonce=planted").cookie("__client_uat", "1700000000"),
-        with_cookie(Event::page("/").with_method("HEAD"), "n"),
-        with_cookie(Event::page("/").header("sec-fetch-dest", "empty"), "n"),
-        with_cookie(Event::page("/"), &long),
-        with_cookie(Event::page("/"), "a b"),
-        with_cookie(Event::page("/"), "n%2F..%2F..%2Fusers"),
-        with_cookie(Event::page("/"), "n&limit=1"),
+        Event::page(&format!(
+            "/?__clerk_handshake_nonce=planted&__clerk_redirects=1.{}",
+            tests::clerk::now()
+        ))
+        .cookie("__client_uat", "1700000000"),
+        with_cookie(back().with_method("HEAD"), "n"),
+        with_cookie(back().header("sec-fetch-dest", "empty"), "n"),
+        with_cookie(back(), &long),
+        with_cookie(back(), "a b"),
+        with_cookie(back(), "n%2F..%2F..%2Fusers"),
+        with_cookie(back(), "n&limit=1"),
+        // A nonce that stayed is not what this load waits for.
+        with_cookie(Event::page("/"), "n"),
         with_cookie(Event::get_quote(), "n"),
         with_cookie(Event::put_quote("quote").same_origin(), "n"),
     ] {
@@ -118,7 +129,7 @@ async fn a_backend_api_that_does_not_answer_leads_to_another_handshake() {
     let app = app
         .with("CLERK_SECRET_KEY", SECRET_KEY)
         .with("CLERK_API_URL", &url);
-    let page = Event::page("/").cookie("__client_uat", "1700000000");
+    let page = back().cookie("__client_uat", "1700000000");
     let answer = app.send(page.cookie("__clerk_handshake_nonce", "n")).await;
     assert_eq!(answer.status, 307);
     assert!(answer.location().contains("/v1/client/handshake?"));

@@ -62,15 +62,18 @@ async fn a_form_that_another_site_sent_is_refused_whoever_is_signed_in() {
     let expired = app.instance.expired_token(&app.user());
     for headers in foreign() {
         for event in [
-            Event::post_quote("lost"),
+            Event::post_quote("lost").cookie("a", "b"),
             Event::post_quote("lost").session(&expired),
-            Event::post_delete(),
+            Event::post_delete().cookie("a", "b"),
         ] {
             let answer = app.send(sent_with(event, &headers)).await;
             answer.problem(403);
             assert!(answer.cookies.is_empty(), "{answer:?}");
         }
     }
+    // A program without a token is told to sign in.
+    let post = sent_with(Event::post_quote("lost"), &[]);
+    app.send(post).await.problem(401);
 }
 
 #[tokio::test]
