@@ -53,6 +53,8 @@ pub struct WebhookMessage {
     pub id: String,
     /// What happened, such as `user.deleted`, if the body says so.
     pub event_type: Option<String>,
+    /// What it happened to, such as `user_2abc`: `data.id`, if the body has it.
+    pub data_id: Option<String>,
 }
 
 /// Why a message is not taken for one of Clerk's.
@@ -106,8 +108,13 @@ impl WebhookSecrets {
         if !self.0.iter().any(|key| is_signed(key, signed, &signatures)) {
             return Err(WebhookError::Signature);
         }
-        let event_type = event_type(body).ok_or(WebhookError::Body)?;
-        Ok(WebhookMessage { id, event_type })
+        let body = json(body).ok_or(WebhookError::Body)?;
+        let data_id = member(body, "data").and_then(|data| member(data, "id"));
+        Ok(WebhookMessage {
+            id,
+            event_type: member(body, "type").and_then(text),
+            data_id: data_id.and_then(text),
+        })
     }
 }
 
@@ -169,21 +176,24 @@ fn hmac_sha256(key: &PKey<Private>, message: [&[u8]; 2]) -> Result<Vec<u8>, Erro
     signer.sign_to_vec()
 }
 
-/// The `type` in a body that is JSON and not null.
+/// A body that is JSON and not null.
 ///
 /// Values are only checked to be JSON: JavaScript reads numbers and texts that
 /// Rust's types cannot hold, and any depth.
-fn event_type(body: &[u8]) -> Option<Option<String>> {
-    let body = std::str::from_utf8(body).ok()?;
-    let value: &RawValue = serde_json::from_str(body).ok()?;
-    if value.get() == "null" {
-        return None;
-    }
-    // The last of equal names wins. What is no object has no members.
-    let members: HashMap<Name, &RawValue> = serde_json::from_str(body).unwrap_or_default();
-    let name = Name(Some("type".to_owned()));
-    let event_type = members.get(&name).map(|value| value.get());
-    Some(event_type.and_then(|event_type| serde_json::from_str(event_type).ok()))
+fn json(body: &[u8]) -> Option<&RawValue> {
+    let value: &RawValue = serde_json::from_slice(body).ok()?;
+    (value.get() != "null").then_some(value)
+}
+
+/// A member of an object; what is no object has none. The last of equal names
+/// wins.
+fn member<'a>(value: &'a RawValue, name: &str) -> Option<&'a RawValue> {
+    let mut members: HashMap<Name, &RawValue> = serde_json::from_str(value.get()).ok()?;
+    members.remove(&Name(Some(name.to_owned())))
+}
+
+fn text(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
 }
 
 /// The name of a member; `None` if it is no text of Rust's.
@@ -260,6 +270,7 @@ mod tests {
         let message = secrets().verify(&headers, BODY, SENT * 1000).unwrap();
         assert_eq!(message.id, ID);
         assert_eq!(message.event_type, None);
+        assert_eq!(message.data_id, None);
     }
 
     #[test]
@@ -433,6 +444,19 @@ mod tests {
         ] {
             let message = with_body(body.as_bytes()).unwrap();
             assert_eq!(message.event_type.as_deref(), event_type, "{body}");
+        }
+        for (body, data_id) in [
+            (r#"{"data":{"id":"user_ada","n":1e400}}"#, Some("user_ada")),
+            (
+                r#"{"data":{"id":"a"},"data":{"id":"b","id":"c"}}"#,
+                Some("c"),
+            ),
+            (r#"{"data":{"id":5}}"#, None),
+            (r#"{"data":"id"}"#, None),
+            (r#"{"id":"user_ada"}"#, None),
+        ] {
+            let message = with_body(body.as_bytes()).unwrap();
+            assert_eq!(message.data_id.as_deref(), data_id, "{body}");
         }
         let deep = [&b"[".repeat(10_000)[..], &b"]".repeat(10_000)].concat();
         let deep = [br#"{"type":"b","a":"#, &deep[..], b"}"].concat();
