@@ -4,11 +4,12 @@
 use anyhow::{Context as _, bail};
 use base64::{
     Engine as _,
-    prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD},
+    prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD},
 };
 use openssl::{
     hash::MessageDigest,
     pkey::{PKey, Private},
+    rand::rand_bytes,
     rsa::Rsa,
     sha::{sha1, sha256},
     sign::Signer,
@@ -22,6 +23,13 @@ const FILE: &str = "key.pem";
 
 /// The file of the secret key.
 const SECRET_KEY_FILE: &str = "secret-key";
+
+/// The file of the webhook's secret.
+const WEBHOOK_SECRET_FILE: &str = "webhook-secret";
+
+/// What a webhook's secret begins with, and how many bytes follow in base64.
+pub(crate) const WEBHOOK_SECRET_PREFIX: &str = "whsec_";
+const WEBHOOK_SECRET_BYTES: usize = 24;
 
 /// Bits of the RSA key, as many as Clerk's have.
 const BITS: u32 = 2048;
@@ -89,6 +97,21 @@ pub(crate) fn secret_key(store: &Store, instance: &Instance) -> anyhow::Result<S
     let make = || Ok(new_id(&format!("sk_{kind}"))?.into_bytes());
     let key = store.read_or_make(SECRET_KEY_FILE, make)?;
     Ok(String::from_utf8(key)?)
+}
+
+/// The secret of the webhook endpoint that is kept in the store; it is made on
+/// first use.
+///
+/// # Errors
+/// A file that is no text or cannot be read or written.
+pub(crate) fn webhook_secret(store: &Store) -> anyhow::Result<String> {
+    let make = || {
+        let mut random = [0; WEBHOOK_SECRET_BYTES];
+        rand_bytes(&mut random)?;
+        Ok(format!("{WEBHOOK_SECRET_PREFIX}{}", BASE64_STANDARD.encode(random)).into_bytes())
+    };
+    let secret = store.read_or_make(WEBHOOK_SECRET_FILE, make)?;
+    Ok(String::from_utf8(secret)?)
 }
 
 /// The RSA key that signs tokens.

@@ -13,6 +13,7 @@
 //! - [`StandIn`]: one instance; it makes tokens and knows the browsers
 //! - `handshake`: brings a sign-in into the application's cookies, by a token or
 //!   by a nonce and the Backend API
+//! - [`webhook`]: tells the application that a user was deleted
 //! - `frontend_api`: the calls of clerk-js
 //! - `portal`: the account portal, for people
 //! - `scripts`: clerk-js and its components, from npm
@@ -34,6 +35,7 @@ pub mod server;
 mod stand_in;
 mod store;
 mod web;
+pub mod webhook;
 
 #[cfg(test)]
 mod fixture;

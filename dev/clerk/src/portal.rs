@@ -8,8 +8,9 @@ use crate::{
     config::{Config, origin_of},
     cookies::{DEV_BROWSER, REDIRECT_COUNT_REMOVED},
     stand_in::StandIn,
-    store::{Client, User, find_user, users},
+    store::{Client, User},
     web::{self, Request, Response},
+    webhook::{self, Delivery},
 };
 
 const STYLE: &str = include_str!("../assets/portal.css");
@@ -22,7 +23,7 @@ struct SignInPage<'a> {
     config: &'a Config,
     redirect_url: &'a str,
     dev_browser: &'a str,
-    users: &'static [User],
+    users: Vec<&'static User>,
     signed_in: Option<&'static User>,
 }
 
@@ -36,6 +37,15 @@ struct UserPage<'a> {
     user: Option<&'static User>,
 }
 
+/// What was delivered to the application's webhook.
+#[derive(Template)]
+#[template(path = "webhook.html")]
+struct WebhookPage<'a> {
+    config: &'a Config,
+    redirect_url: &'a str,
+    deliveries: Vec<Delivery>,
+}
+
 /// What could not be done.
 #[derive(Template)]
 #[template(path = "refusal.html")]
@@ -44,7 +54,8 @@ struct RefusalPage<'a> {
     problem: &'a str,
 }
 
-/// Answers `/sign-in`, `/sign-up`, `/sign-out` and `/user`.
+/// Answers `/sign-in`, `/sign-up`, `/sign-out`, `/user`, `/delete-user` and
+/// `/webhook`.
 pub(crate) fn respond(
     stand_in: &StandIn,
     request: &Request,
@@ -83,7 +94,7 @@ pub(crate) fn respond(
                 config,
                 redirect_url,
                 dev_browser,
-                users: users(),
+                users: stand_in.store.users()?,
                 signed_in: user,
             },
         ),
@@ -96,7 +107,15 @@ pub(crate) fn respond(
                 user,
             },
         ),
-        ("POST", ["sign-in"]) => match request.form.get("user").and_then(find_user) {
+        ("GET", ["webhook"]) => page(
+            config,
+            &WebhookPage {
+                config,
+                redirect_url,
+                deliveries: webhook::deliveries(stand_in)?,
+            },
+        ),
+        ("POST", ["sign-in"]) => match demo_user(stand_in, request)? {
             Some(user) => sign_in(stand_in, client, user, redirect_url),
             None => refuse(
                 config,
@@ -111,10 +130,34 @@ pub(crate) fn respond(
             }
             None => web::redirect(StatusCode::SEE_OTHER, redirect_url),
         },
+        ("POST", ["delete-user"]) => match user {
+            Some(user) => delete_user(stand_in, user),
+            None => refuse(config, StatusCode::UNAUTHORIZED, "Nobody is signed in."),
+        },
         ("GET", ["portal.css"]) => Ok(web::body("text/css", STYLE)),
         ("GET", ["portal.js"]) => Ok(web::body("text/javascript", SCRIPT)),
         _ => refuse(config, StatusCode::NOT_FOUND, "There is no such page here."),
     }
+}
+
+/// The demo user whom a form names.
+fn demo_user(stand_in: &StandIn, request: &Request) -> anyhow::Result<Option<&'static User>> {
+    let users = stand_in.store.users()?;
+    let id = request.form.get("user");
+    Ok(users.into_iter().find(|user| Some(user.id) == id))
+}
+
+/// Deletes a user and shows what the application is told of it. The session token
+/// that the browser has is valid for up to a minute more, as Clerk's is.
+fn delete_user(stand_in: &StandIn, user: &User) -> anyhow::Result<Response> {
+    stand_in.store.delete_user(user)?;
+    webhook::announce_deletion(stand_in, user.id)?;
+    let address = format!("{}/webhook", stand_in.config.accounts);
+    let mut response = web::redirect(StatusCode::SEE_OTHER, &address)?;
+    if stand_in.instance.production {
+        web::set_cookies(&mut response, stand_in.cookies.client_uat(0))?;
+    }
+    Ok(response)
 }
 
 fn sign_in(
@@ -246,6 +289,30 @@ mod tests {
     fn only_demo_users_sign_in() {
         let response = post(&development(), "/sign-in", "user=user_eve");
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn a_user_who_is_signed_in_can_be_deleted_and_is_gone() {
+        let stand_in = development();
+        let response = post(&stand_in, "/delete-user", "");
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        let secret = stand_in.store.sign_in(None, "user_ada").unwrap().secret;
+        let browser = format!("__clerk_db_jwt={secret}");
+        let response = post(&stand_in, "/delete-user", &browser);
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        assert_eq!(location(&response), "http://localhost:9000/__clerk/webhook");
+        assert!(
+            stand_in
+                .store
+                .find(&secret)
+                .unwrap()
+                .unwrap()
+                .session
+                .is_none()
+        );
+        let response = post(&stand_in, "/sign-in", "user=user_ada");
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(get(&stand_in, "/webhook").status(), StatusCode::OK);
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub struct StandIn {
     pub(crate) store: Store,
     pub(crate) cookies: Cookies,
     secret_key: String,
+    pub(crate) webhook_secret: String,
     handshakes: Mutex<HashMap<String, Vec<String>>>,
 }
 
@@ -48,6 +49,7 @@ impl StandIn {
         Ok(Self {
             key: SigningKey::open(&store)?,
             secret_key: keys::secret_key(&store, &instance)?,
+            webhook_secret: keys::webhook_secret(&store)?,
             handshakes: Mutex::default(),
             cookies: Cookies::new(&config, &instance),
             config,
@@ -73,6 +75,13 @@ impl StandIn {
     #[must_use]
     pub fn secret_key(&self) -> &str {
         &self.secret_key
+    }
+
+    /// The secret that webhook messages are signed with, for
+    /// `CLERK_WEBHOOK_SIGNING_SECRET`.
+    #[must_use]
+    pub fn webhook_secret(&self) -> &str {
+        &self.webhook_secret
     }
 
     /// The key set, as `/.well-known/jwks.json` serves it.

@@ -12,13 +12,17 @@ use std::{
 
 use anyhow::Context as _;
 use openssl::rand::rand_bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// How many browsers are remembered.
 const MAX_CLIENTS: usize = 500;
 
 /// The file of the browsers.
 const CLIENTS: &str = "browsers.json";
+
+/// The file of the demo users who were deleted: their ids.
+const DELETED: &str = "deleted-users.json";
 
 /// Somebody who can sign in.
 pub struct User {
@@ -140,6 +144,7 @@ impl Session {
 }
 
 /// The folder of an instance.
+#[derive(Clone)]
 pub(crate) struct Store {
     dir: PathBuf,
 }
@@ -175,7 +180,7 @@ impl Store {
 
     /// The browser with this secret.
     pub(crate) fn find(&self, secret: &str) -> anyhow::Result<Option<Client>> {
-        let mut clients = self.clients()?.into_iter();
+        let mut clients = self.list::<Client>(CLIENTS)?.into_iter();
         Ok(clients.find(|client| client.secret == secret))
     }
 
@@ -200,23 +205,54 @@ impl Store {
         self.save(client)
     }
 
+    /// The demo users who were not deleted.
+    pub(crate) fn users(&self) -> anyhow::Result<Vec<&'static User>> {
+        let deleted: Vec<String> = self.list(DELETED)?;
+        let mut users: Vec<&User> = users().iter().collect();
+        users.retain(|user| deleted.iter().all(|id| id != user.id));
+        Ok(users)
+    }
+
+    /// Deletes a demo user, who is signed out everywhere.
+    pub(crate) fn delete_user(&self, user: &User) -> anyhow::Result<()> {
+        self.append(DELETED, user.id)?;
+        let clients: Vec<Client> = self.list(CLIENTS)?;
+        let is_signed_in = |client: &Client| {
+            let signed_in = client.signed_in();
+            signed_in.is_some_and(|(_session, other)| other.id == user.id)
+        };
+        for client in clients.into_iter().filter(is_signed_in) {
+            self.sign_out(client)?;
+        }
+        Ok(())
+    }
+
+    /// What is in a file of values, which may not be there.
+    pub(crate) fn list<T: DeserializeOwned>(&self, name: &str) -> anyhow::Result<Vec<T>> {
+        let Some(json) = self.read(name)? else {
+            return Ok(Vec::new());
+        };
+        let path = self.path(name);
+        serde_json::from_slice(&json)
+            .with_context(|| format!("{} is damaged; delete it", path.display()))
+    }
+
+    /// Adds a value to a file of values.
+    pub(crate) fn append(&self, name: &str, value: impl Serialize) -> anyhow::Result<()> {
+        let _lock = self.lock()?;
+        let mut values: Vec<Value> = self.list(name)?;
+        values.push(serde_json::to_value(value)?);
+        self.write(name, &serde_json::to_vec_pretty(&values)?)
+    }
+
     fn save(&self, client: Client) -> anyhow::Result<Client> {
         let _lock = self.lock()?;
-        let mut clients = self.clients()?;
+        let mut clients: Vec<Client> = self.list(CLIENTS)?;
         clients.retain(|known| known.secret != client.secret);
         clients.push(client.clone());
         forget_unused(&mut clients);
         self.write(CLIENTS, &serde_json::to_vec_pretty(&clients)?)?;
         Ok(client)
-    }
-
-    fn clients(&self) -> anyhow::Result<Vec<Client>> {
-        let Some(json) = self.read(CLIENTS)? else {
-            return Ok(Vec::new());
-        };
-        let path = self.path(CLIENTS);
-        serde_json::from_slice(&json)
-            .with_context(|| format!("{} is damaged; delete it and sign in again", path.display()))
     }
 
     /// Where a file is.
@@ -306,7 +342,24 @@ mod tests {
             }
         });
         let store = Store::open(dir.path()).unwrap();
-        assert_eq!(store.clients().unwrap().len(), 8);
+        assert_eq!(store.list::<Client>(CLIENTS).unwrap().len(), 8);
+    }
+
+    #[test]
+    fn a_deleted_user_is_signed_out_everywhere_and_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let [ada, alan] = ["user_ada", "user_alan"]
+            .map(|id| [(); 2].map(|()| store.sign_in(None, id).unwrap().secret));
+        store.delete_user(&users()[0]).unwrap();
+        let has_session = |secret: &String| {
+            let client = store.find(secret).unwrap().unwrap();
+            client.session.is_some()
+        };
+        assert!(!ada.iter().any(has_session));
+        assert!(alan.iter().all(has_session));
+        let left: Vec<_> = store.users().unwrap().iter().map(|user| user.id).collect();
+        assert_eq!(left, ["user_grace", "user_alan"]);
     }
 
     #[test]
