@@ -49,7 +49,8 @@ installed() {
 # postgres MAJOR: the database tests, on that version.
 postgres() {
     TEST_POSTGRES=$1 cargo test --locked --package tests --test functions -- \
-        addresses database_tls early_sasl original pooler prepared privileges refusals repeats resilience round_trips table
+        addresses database_tls early_sasl original pooler prepared privileges refusals repeats resilience \
+        round_trips table webhook
 }
 
 # The fuzz targets, ten seconds each.

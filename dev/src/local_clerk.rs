@@ -10,6 +10,9 @@ use crate::{files, workspace::Workspace};
 /// How long a session token is valid, in seconds; Clerk's are as short.
 const SESSION_TOKEN_AGE: u64 = 60;
 
+/// The variable without which clerk-webhook does not start.
+pub(crate) const WEBHOOK_SECRET: &str = "CLERK_WEBHOOK_SIGNING_SECRET";
+
 /// The instance for this clone and port.
 pub(crate) struct LocalClerk {
     config: Config,
@@ -39,12 +42,14 @@ impl LocalClerk {
     /// If the key cannot be read or made.
     pub(crate) fn variables(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
         let config = &self.config;
+        let stand_in = StandIn::open(config.clone())?;
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
         Ok(vec![
             ("CLERK_PUBLISHABLE_KEY", config.publishable_key.clone()),
-            ("CLERK_JWT_KEY", StandIn::open(config.clone())?.jwt_key()),
+            ("CLERK_JWT_KEY", stand_in.jwt_key()),
             ("CLERK_PROXY_URL", config.frontend_api.clone()),
             ("CLERK_SIGN_IN_URL", format!("{}/sign-in", config.accounts)),
+            (WEBHOOK_SECRET, stand_in.webhook_secret().to_owned()),
             ("CLERK_STAND_IN_DIR", text(&config.dir)),
             ("CLERK_STAND_IN_NODE_MODULES", text(&config.node_modules)),
         ])

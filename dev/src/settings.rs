@@ -49,14 +49,15 @@ impl Settings {
         })
     }
 
-    /// Fills in the stand-in for Clerk, unless `.env` names an instance.
+    /// Fills in the stand-in for Clerk, unless `.env` names an instance: then only
+    /// the secret of its webhook, if that is missing.
     ///
     /// # Errors
     /// If the stand-in's key cannot be read or made.
     pub(crate) fn add_clerk(&mut self, clerk: &LocalClerk) -> anyhow::Result<()> {
-        if self.local_clerk {
-            for (name, value) in clerk.variables()? {
-                self.variables.insert(name.to_owned(), value);
+        for (name, value) in clerk.variables()? {
+            if self.local_clerk || name == local_clerk::WEBHOOK_SECRET {
+                self.variables.entry(name.to_owned()).or_insert(value);
             }
         }
         Ok(())

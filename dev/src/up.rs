@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 use clerk_stand_in::users;
 use nix::unistd::Pid;
-use shared::config::{Config, PageConfig};
+use shared::config::{Config, PageConfig, WebhookConfig};
 use tokio::time::timeout;
 
 use crate::{
@@ -102,8 +102,10 @@ async fn run(
 /// Lets the functions' own configuration judge the settings.
 fn check(settings: &Settings) -> anyhow::Result<()> {
     let lookup = |name: &str| settings.get(name).map(OsString::from);
-    let parsed =
-        Config::parse(&lookup).and_then(|mut config| PageConfig::parse(&lookup, &mut config));
+    let parsed = Config::parse(&lookup).and_then(|mut config| {
+        PageConfig::parse(&lookup, &mut config)?;
+        WebhookConfig::parse(&lookup, &mut config)
+    });
     parsed.map_err(|error| anyhow!(".env: {error}"))?;
     Ok(())
 }
@@ -117,6 +119,10 @@ fn announce(port: u16, settings: &Settings) {
             .map(|user| format!("{} <{}>", user.name(), user.email))
             .collect();
         console::print(format_args!("sign in as {}", names.join(", ")));
+        console::print(format_args!(
+            "what the webhook was told: {}/__clerk/webhook",
+            local_clerk::origin(port)
+        ));
     }
     if settings.local_database {
         console::print("the database: psql \"$(cat .dev/database-url)\"");

@@ -18,6 +18,8 @@ WRITERS = {function for route, function in ROUTES.items() if route.startswith(("
 READERS = set(FUNCTIONS) - WRITERS
 # In seconds, where it is not the others' 10.
 TIMEOUTS = {"render-page": 12}
+# The function that exists only where it is asked for, and its route.
+WEBHOOK, WEBHOOK_ROUTE = "clerk-webhook", "POST /api/webhooks/clerk"
 LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
@@ -124,7 +126,7 @@ def only_the_api_may_call(resources):
 def secrets_are_references(resources):
     for name, (_, function) in resources.functions().items():
         variables = function["Environment"]["Variables"]
-        key = "readOnlyUrl" if name in READERS else "url"
+        key = "eraserUrl" if name == WEBHOOK else "readOnlyUrl" if name in READERS else "url"
         wanted = "{{resolve:secretsmanager:${DatabaseSecret}:SecretString:" + key + "::${DatabaseSecretVersion}}}"
         if variables.get("DATABASE_URL") != {"Fn::Sub": wanted}:
             yield f"DATABASE_URL of {name} is not the versioned reference to {key}"
@@ -148,6 +150,34 @@ def only_the_page_gets_clerks_secret_key(resources):
             yield "CLERK_SECRET_KEY of render-page is not the conditional, versioned reference"
     if json.dumps(resources.all).count("clerkSecretKey") != 1:
         yield "clerkSecretKey is not referred to exactly once"
+
+
+def the_webhook_exists_only_on_request(resources):
+    if resources.conditions.get("HasWebhook") != {"Fn::Equals": [{"Ref": "ClerkWebhook"}, "true"]}:
+        yield "the webhook exists without being asked for"
+    for name, resource in resources.all.items():
+        of_the_webhook = name.startswith("Webhook")
+        if of_the_webhook != (resource.get("Condition") == "HasWebhook"):
+            yield f"{name} has another condition than the webhook"
+        if "webhookSecret" in json.dumps(resource) and resource["Type"] != "AWS::Lambda::Function":
+            yield f"{name} has the webhook's secret"
+    reference = "{{resolve:secretsmanager:${DatabaseSecret}:SecretString:webhookSecret::${DatabaseSecretVersion}}}"
+    for name, (logical_id, function) in resources.functions().items():
+        secret = function["Environment"]["Variables"].get("CLERK_WEBHOOK_SIGNING_SECRET")
+        if (name == WEBHOOK) != logical_id.startswith("Webhook"):
+            yield f"{name} is called {logical_id}"
+        if secret != ({"Fn::Sub": reference} if name == WEBHOOK else None):
+            yield f"{name} has another webhook secret than it should"
+
+
+def the_webhook_has_a_throttle_of_its_own(resources):
+    stage = resources.all.get("Stage", {})
+    settings = stage.get("Properties", {}).get("RouteSettings", {}).get("Fn::If", [None, {}, None])
+    throttle = settings[1].get(WEBHOOK_ROUTE, {})
+    if settings[0] != "HasWebhook" or not (throttle.get("ThrottlingRateLimit") and throttle.get("ThrottlingBurstLimit")):
+        yield "the webhook has no throttle of its own"
+    if stage.get("Metadata", {}).get("WaitsFor") != {"Fn::If": ["HasWebhook", {"Ref": "WebhookRoute"}, ""]}:
+        yield "the stage may be made before the route that its settings name"
 
 
 def alarms_watch_everything(resources):
@@ -180,6 +210,8 @@ RULES = (
     only_the_api_may_call,
     secrets_are_references,
     only_the_page_gets_clerks_secret_key,
+    the_webhook_exists_only_on_request,
+    the_webhook_has_a_throttle_of_its_own,
     alarms_watch_everything,
     a_domain_closes_the_other_way_in,
 )

@@ -53,6 +53,8 @@ SECRET_KEY = "Properties/Environment/Variables/CLERK_SECRET_KEY"
 UNCONDITIONAL = {
     "Fn::Sub": "{{resolve:secretsmanager:${DatabaseSecret}:SecretString:clerkSecretKey::${DatabaseSecretVersion}}}"
 }
+WEBHOOK_SECRET = "Properties/Environment/Variables/CLERK_WEBHOOK_SIGNING_SECRET"
+URL = {"Fn::Sub": "{{resolve:secretsmanager:${DatabaseSecret}:SecretString:url::${DatabaseSecretVersion}}}"}
 SETTINGS = "Stage/Properties/DefaultRouteSettings"
 
 
@@ -94,6 +96,15 @@ SETTINGS = "Stage/Properties/DefaultRouteSettings"
         (f"RenderPage/{SECRET_KEY}", UNCONDITIONAL, "CLERK_SECRET_KEY of render-page is not the conditional"),
         (f"GetQuote/{SECRET_KEY}", UNCONDITIONAL, "get-quote has a CLERK_SECRET_KEY"),
         ("SaveQuote/Properties/Environment/Variables/OTHER", UNCONDITIONAL, "clerkSecretKey is not referred to exactly"),
+        ("WebhookRoute/Condition", None, "WebhookRoute has another condition"),
+        ("Webhook/Condition", None, "Webhook has another condition"),
+        ("WebhookErrors/Condition", "HasDomain", "WebhookErrors has another condition"),
+        ("GetQuoteRoute/Condition", "HasWebhook", "GetQuoteRoute has another condition"),
+        ("Webhook/Properties/Environment/Variables/DATABASE_URL", URL, "DATABASE_URL of clerk-webhook is not"),
+        (f"Webhook/{WEBHOOK_SECRET}", "whsec_x", "clerk-webhook has another webhook secret"),
+        (f"SaveQuote/{WEBHOOK_SECRET}", URL, "save-quote has another webhook secret"),
+        ("Stage/Properties/RouteSettings", None, "the webhook has no throttle of its own"),
+        ("Stage/Metadata/WaitsFor", None, "the stage may be made before the route"),
         ("RenderPage/Properties/Timeout", None, "render-page has another runtime or timeout"),
         ("SaveQuote/Properties/Timeout", 12, "save-quote has another runtime or timeout"),
         ("SaveQuoteErrors", None, "nothing watches the errors of save-quote"),
@@ -113,6 +124,13 @@ def test_a_secret_key_that_nobody_asked_for_is_found():
     assert ORIGINAL["Parameters"]["ClerkNonceHandshakes"]["Default"] == "false"
 
 
+def test_a_webhook_that_nobody_asked_for_is_found():
+    always = {"Fn::Equals": ["true", "true"]}
+    found = findings(broken(ORIGINAL, "HasWebhook", always, section="Conditions"))
+    assert found == ["the webhook exists without being asked for"]
+    assert ORIGINAL["Parameters"]["ClerkWebhook"]["Default"] == "false"
+
+
 def test_the_deploy_command_reads_every_parameter_as_yaml_does():
     read = parameters.parameters(source.PATH.read_text(encoding="utf-8"))
     assert read == ORIGINAL["Parameters"]
@@ -130,6 +148,7 @@ def test_the_deploy_command_reads_every_parameter_as_yaml_does():
          ["http://a.example", "https://a.example?x", "a.example", "http://localhost.example"]),
         ("ClerkSignInUrl", ["", "https://a.example/sign-in?x=y"], ["http://a.example/sign-in", "/sign-in"]),
         ("ClerkNonceHandshakes", ["true", "false"], ["", "True", "1", "sk_test_c2VjcmV0"]),
+        ("ClerkWebhook", ["true", "false"], ["", "True", "whsec_c2VjcmV0"]),
         ("DomainName", ["", "quotes.example.com"], ["https://quotes.example.com", "quotes", "Quotes.example.com"]),
         ("DatabaseSecret", ["quotes/staging/database"], ["", "postgresql://o:pw@h/d"]),
         ("LogRetentionDays", ["30"], ["", "31", "0"]),

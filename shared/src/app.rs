@@ -21,7 +21,7 @@ use crate::{flash, log};
 pub struct App<C = ()> {
     /// Authenticates requests.
     pub auth: Auth,
-    /// The database, connected to at the start.
+    /// The database, connected to at the start or with the first statement.
     pub database: Database,
     /// What only this function is configured with.
     pub config: C,
@@ -62,8 +62,10 @@ where
         database: Database::new(config.database),
         config: own,
     };
-    // Awaited, so that nothing is frozen in the middle of a TLS handshake.
-    app.database.connect_at_start().await;
+    if config.connects_at_start {
+        // Awaited, so that nothing is frozen in the middle of a TLS handshake.
+        app.database.connect_at_start().await;
+    }
 
     let answer = async |event: LambdaEvent<Event>| {
         let id = event.context.request_id;

@@ -5,13 +5,14 @@
 //! look like; the value itself is never printed, because it may be a secret.
 //!
 //! Parsing is a pure function of a [`Lookup`]: [`Config::parse`] for what all
-//! functions need, [`PageConfig::parse`] for what only the page needs.
+//! functions need, [`PageConfig::parse`] and [`WebhookConfig::parse`] for what
+//! only one of them needs.
 
 use std::ffi::OsString;
 
 use clerk_auth::{
     AuthorizedParties, BACKEND_API_URL, BackendApi, Instance, JwksCache, KeySource, Origin,
-    PublicKeys, PublishableKey, parse_secure_url,
+    PublicKeys, PublishableKey, WebhookSecrets, parse_secure_url,
 };
 
 use crate::database::ConnectOptions;
@@ -37,12 +38,23 @@ pub struct Config {
     pub public_origin: Option<Origin>,
     /// The database.
     pub database: ConnectOptions,
+    /// Whether to connect to it while the environment starts, and not with the first
+    /// statement.
+    pub connects_at_start: bool,
 }
 
 /// What only render-page needs to know.
 pub struct PageConfig {
     /// Where signed-out users go; default: the instance's account portal.
     pub sign_in_url: String,
+}
+
+/// What only clerk-webhook needs to know.
+///
+/// No `Debug`: it holds the secrets.
+pub struct WebhookConfig {
+    /// Those that Clerk may sign its messages with.
+    pub secrets: WebhookSecrets,
 }
 
 /// How to log, as Lambda's advanced logging controls say it.
@@ -111,6 +123,10 @@ const SECRET_KEY: Variable = Variable {
 const API_URL: Variable = Variable {
     name: "CLERK_API_URL",
     expected: "an https URL without query, such as https://api.clerk.com (http only for loopback)",
+};
+const WEBHOOK_SIGNING_SECRET: Variable = Variable {
+    name: "CLERK_WEBHOOK_SIGNING_SECRET",
+    expected: "whsec_… from the endpoint's page in Clerk's dashboard (several with blanks between them while rotating)",
 };
 const PUBLIC_ORIGIN: Variable = Variable {
     name: "PUBLIC_ORIGIN",
@@ -186,6 +202,7 @@ impl Config {
                 .map_or_else(|| KeySource::Jwks(JwksCache::default()), KeySource::Fixed),
             public_origin,
             database: database(&DATABASE_URL, lookup)?,
+            connects_at_start: true,
         })
     }
 }
@@ -218,6 +235,21 @@ impl PageConfig {
             }
         }
         Ok(Self { sign_in_url })
+    }
+}
+
+impl WebhookConfig {
+    /// Reads the variable that only clerk-webhook needs. A stranger can start it, and
+    /// must not wake the database: it connects with the first message that is
+    /// genuine.
+    ///
+    /// # Errors
+    /// The variable is missing or malformed.
+    pub fn parse(lookup: Lookup<'_>, config: &mut Config) -> Result<Self, ConfigError> {
+        config.connects_at_start = false;
+        let secrets = WEBHOOK_SIGNING_SECRET.parse(lookup, WebhookSecrets::parse)?;
+        let secrets = secrets.ok_or_else(|| WEBHOOK_SIGNING_SECRET.error("is not set"))?;
+        Ok(Self { secrets })
     }
 }
 
@@ -579,9 +611,42 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_page_needs_is_no_error_elsewhere() {
-        let lookup = variables(&[("CLERK_SIGN_IN_URL", "nonsense")]);
-        assert!(Config::parse(&lookup).is_ok());
+    fn what_only_one_function_needs_is_no_error_elsewhere() {
+        for name in ["CLERK_SIGN_IN_URL", "CLERK_WEBHOOK_SIGNING_SECRET"] {
+            let nonsense = [(name, "nonsense")];
+            let lookup = variables(&nonsense);
+            assert!(Config::parse(&lookup).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_webhook_needs_its_secrets_and_connects_later() {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        for (value, line) in [
+            (
+                "",
+                "CLERK_WEBHOOK_SIGNING_SECRET is not set; it should be whsec_…",
+            ),
+            ("whsec_hunter", "CLERK_WEBHOOK_SIGNING_SECRET is malformed"),
+            (
+                &format!("{secret} hunter"),
+                "CLERK_WEBHOOK_SIGNING_SECRET is malformed",
+            ),
+            (secret, ""),
+            (&format!("{secret}\n{secret} "), ""),
+        ] {
+            let more = [("CLERK_WEBHOOK_SIGNING_SECRET", value)];
+            let lookup = variables(&more);
+            let mut config = Config::parse(&lookup).ok().unwrap();
+            assert!(config.connects_at_start);
+            let refusal = WebhookConfig::parse(&lookup, &mut config)
+                .err()
+                .map_or_else(String::new, |error| error.to_string());
+            assert!(refusal.starts_with(line), "{value:?}: {refusal}");
+            assert_eq!(refusal.is_empty(), line.is_empty(), "{refusal}");
+            assert!(!refusal.contains("hunter"), "{refusal}");
+            assert!(!config.connects_at_start);
+        }
     }
 
     #[test]

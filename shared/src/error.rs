@@ -1,6 +1,6 @@
 //! Why a request could not be answered, and everything that is said about it.
 
-use clerk_auth::{KeySetUnavailable, Reason};
+use clerk_auth::{KeySetUnavailable, Reason, WebhookError};
 use http::StatusCode;
 
 use crate::database::DatabaseError;
@@ -22,6 +22,9 @@ pub enum Error {
         /// Whether a token came in the `Authorization` header.
         by_header: bool,
     },
+    /// A message that is not one of Clerk's webhook.
+    #[error("Refused: {0}.")]
+    NotVerified(#[from] WebhookError),
     /// A change by cookie that was not sent by a page of this application.
     CrossSite,
     /// A change from the page of another user than the one who is signed in.
@@ -35,7 +38,7 @@ pub enum Error {
         /// Value of the `Allow` header.
         allow: &'static str,
     },
-    /// The body is larger than any message can be.
+    /// The body is larger than anything that is read here.
     TooLarge,
     /// The body is of a type that is not read here.
     #[error("Send {expected}.")]
@@ -78,10 +81,12 @@ pub struct ErrorKind {
 /// The table; [`Error::kind`] finds the row of an error. One line for what the
 /// sender is told, one for what only pages show.
 #[rustfmt::skip]
-static KINDS: [ErrorKind; 17] = [
+static KINDS: [ErrorKind; 19] = [
     row("unreadable", 400, "The request cannot be read."),
     row("not-signed-in", 401, "Not signed in, or the session had expired.")
         .on_page("You are signed in, but not for this page", "You are signed in again now: please repeat it."),
+    row("not-verified", 400, "Refused: this is no message of Clerk's."),
+    row("user-deleted", 401, "Not saved: this user was deleted."),
     row("cross-site", 403, "Refused: a page of another site sent the request."),
     row("other-user", 409, "Not done: somebody else had signed in on this browser meanwhile."),
     row("no-quote", 404, "No quote is saved."),
@@ -89,7 +94,7 @@ static KINDS: [ErrorKind; 17] = [
         .on_page("Nothing is here", "The address leads nowhere."),
     row("method-not-allowed", 405, "This method is not allowed here.")
         .on_page("That does not work here", "This page can only be read."),
-    row("body-too-large", 413, TOO_LONG),
+    row("body-too-large", 413, TOO_LARGE),
     row("unsupported-media-type", 415, "The body is of a type that is not read here."),
     row("message-not-text", 400, NOT_SHOWABLE),
     row("message-empty", 422, "Write something first: the quote is empty."),
@@ -108,6 +113,7 @@ static KINDS: [ErrorKind; 17] = [
 ];
 
 const TOO_LONG: &str = "Too long: a quote has at most 500 characters.";
+const TOO_LARGE: &str = "Too large: 64 KB are read, and a quote has at most 500 characters.";
 const NOT_SHOWABLE: &str = "The quote has a character that cannot be shown. Remove it.";
 
 /// A row whose error a page shows only when somebody made up the request.
@@ -152,6 +158,7 @@ impl Error {
         match self {
             Self::Unreadable(_) => "unreadable",
             Self::Unauthorized { .. } => "not-signed-in",
+            Self::NotVerified(_) => "not-verified",
             Self::CrossSite => "cross-site",
             Self::OtherUser => "other-user",
             Self::NoQuote => "no-quote",
@@ -166,6 +173,7 @@ impl Error {
             Self::KeySetUnavailable(_) => "jwks-unavailable",
             Self::Database(DatabaseError::Unavailable(_)) => "database-down",
             Self::Database(DatabaseError::Refused(_)) => "database-refused",
+            Self::Database(DatabaseError::UserDeleted) => "user-deleted",
             Self::Database(DatabaseError::Statement(_)) | Self::Internal(_) => "internal",
         }
     }
@@ -199,6 +207,8 @@ mod tests {
                 reason: Reason::TokenInvalid,
                 by_header: false,
             },
+            Error::NotVerified(WebhookError::Body),
+            Error::Database(DatabaseError::UserDeleted),
             Error::CrossSite,
             Error::OtherUser,
             Error::NoQuote,

@@ -13,6 +13,7 @@
 //! | [`error`] | why a request could not be answered, and what is said about it |
 //! | `request` | an event of the HTTP API as a request, and its body |
 //! | [`auth`] | the policy: who the user is, and the same-origin rule |
+//! | [`webhook`] | which user a message of Clerk's says is deleted |
 //! | [`response`] | responses and their headers |
 //! | [`flash`] | the cookie that keeps what a form could not do |
 //! | `app` | the Lambda loop around a handler |
@@ -32,9 +33,11 @@ pub mod response;
 #[cfg(test)]
 #[path = "../tests/unit/testing.rs"]
 mod testing;
+pub mod webhook;
 
 pub use app::{App, serve, serve_with};
 pub use error::Error;
+pub use http::StatusCode;
 pub use request::{Event, Request};
 pub use response::Response;
 pub use std::process::ExitCode;

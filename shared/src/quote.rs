@@ -55,6 +55,23 @@ impl Message {
     }
 }
 
+/// Longest id of a deleted user, in bytes. Clerk's have 32; Postgres has no index
+/// over texts of some thousand.
+const MAX_USER_ID_BYTES: usize = 1000;
+
+/// The id of a user whom Clerk deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedUser(String);
+
+impl DeletedUser {
+    /// An id that Postgres can hold.
+    #[must_use]
+    pub fn parse(id: String) -> Option<Self> {
+        let valid = !id.is_empty() && id.len() <= MAX_USER_ID_BYTES && !id.contains('\0');
+        valid.then_some(Self(id))
+    }
+}
+
 /// A saved quote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -112,6 +129,9 @@ const SAVE: &str = concat!(
 
 const DELETE: &str = "DELETE FROM user_messages WHERE user_id = $1";
 
+/// See V2 in `migrations/sql`.
+const FORGET: &str = "SELECT forget_user($1)";
+
 /// The user's quote, or `None` if none is saved.
 ///
 /// # Errors
@@ -125,7 +145,7 @@ pub async fn find(database: &Database, user: &UserId) -> Result<Option<Quote>, D
 /// Saves the user's quote in place of the one before.
 ///
 /// # Errors
-/// The database cannot be reached or refuses.
+/// The user was deleted, or the database cannot be reached or refuses.
 pub async fn save(
     database: &Database,
     user: &UserId,
@@ -155,6 +175,16 @@ pub async fn save(
 pub async fn delete(database: &Database, user: &UserId) -> Result<(), DatabaseError> {
     let parameters = [(&user.as_str() as _, Type::TEXT)];
     database.run(DELETE, &parameters).await?;
+    Ok(())
+}
+
+/// Deletes the quote of a user whom Clerk deleted, if there is one, and lets none
+/// be saved while one of the user's session tokens can still be valid.
+///
+/// # Errors
+/// The database cannot be reached or refuses.
+pub async fn forget(database: &Database, user: &DeletedUser) -> Result<(), DatabaseError> {
+    database.run(FORGET, &[(&user.0, Type::TEXT)]).await?;
     Ok(())
 }
 

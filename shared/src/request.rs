@@ -189,6 +189,17 @@ impl Request {
         value.split(';').next().unwrap_or_default().trim()
     }
 
+    /// The body.
+    ///
+    /// # Errors
+    /// It is larger than anything that is read here.
+    pub fn limited_body(&self) -> Result<&[u8], Error> {
+        if self.body.len() > MAX_BODY_BYTES {
+            return Err(Error::TooLarge);
+        }
+        Ok(&self.body)
+    }
+
     /// The message that the request asks to save.
     ///
     /// PUT carries JSON, `{"message": "…"}`; POST carries a form with `message=…`.
@@ -196,9 +207,7 @@ impl Request {
     /// # Errors
     /// The body is too large, of another type, not readable, or no message.
     pub fn message(&self) -> Result<Message, Error> {
-        if self.body.len() > MAX_BODY_BYTES {
-            return Err(Error::TooLarge);
-        }
+        self.limited_body()?;
         let text = if *self.method() == Method::POST {
             self.message_of_form()
         } else {

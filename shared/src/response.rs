@@ -106,6 +106,8 @@ pub fn add_error_headers(response: &mut Response, error: &Error) {
     if let Error::Unauthorized { reason, by_header } = error {
         challenge(response, *by_header);
         response.headers_mut().extend(reason.signed_out_headers());
+    } else if error.status() == StatusCode::UNAUTHORIZED {
+        challenge(response, false);
     }
     if let Error::MethodNotAllowed { allow } = error {
         set(response, ALLOW, allow);

@@ -106,6 +106,10 @@ impl Instance {
             ("CLERK_PUBLISHABLE_KEY", self.publishable_key.clone()),
             ("CLERK_JWT_KEY", self.stand_in.jwt_key()),
             ("PUBLIC_ORIGIN", self.origin.to_owned()),
+            (
+                "CLERK_WEBHOOK_SIGNING_SECRET",
+                self.stand_in.webhook_secret().to_owned(),
+            ),
         ])
     }
 

@@ -92,7 +92,7 @@ impl Environment {
             child: Mutex::new(child),
             runtime_api,
             log,
-            confidential: Mutex::new(passwords(variables)),
+            confidential: Mutex::new(secrets(variables)),
         }
     }
 
@@ -162,11 +162,14 @@ impl Drop for Environment {
     }
 }
 
-/// The passwords in database URLs.
-fn passwords(variables: &Variables) -> Vec<String> {
+/// The passwords in database URLs, and the webhook's secret.
+fn secrets(variables: &Variables) -> Vec<String> {
     let urls = variables
         .values()
         .filter_map(|value| url::Url::parse(value).ok());
-    urls.filter_map(|url| url.password().map(str::to_owned))
-        .collect()
+    let passwords = urls.filter_map(|url| url.password().map(str::to_owned));
+    let webhook = variables.get("CLERK_WEBHOOK_SIGNING_SECRET");
+    let webhook = webhook.into_iter().flat_map(|secrets| secrets.split(' '));
+    let webhook = webhook.filter(|secret| !secret.is_empty());
+    passwords.chain(webhook.map(str::to_owned)).collect()
 }

@@ -2,9 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clerk_stand_in::webhook;
 use serde_json::{Map, Value, json};
 
-use crate::clerk::User;
+use crate::clerk::{Instance, User};
+use crate::random::unique;
 
 /// Shorter texts may be in a log by chance.
 const MIN_SECRET_LENGTH: usize = 8;
@@ -87,6 +89,23 @@ impl Event {
         Self::new("POST", "/api/quote/delete")
             .form("")
             .same_origin()
+    }
+
+    /// A message with this body to the webhook, signed with this secret.
+    pub fn webhook(secret: &str, body: &str) -> Self {
+        let message_id = format!("msg_{}", unique());
+        let headers = webhook::headers(secret, &message_id, body).unwrap();
+        let event =
+            Self::new("POST", "/api/webhooks/clerk").body("application/json", body.as_bytes());
+        headers
+            .iter()
+            .fold(event, |event, (name, value)| event.header(name, value))
+    }
+
+    /// The message that says that Clerk deleted a user.
+    pub fn user_deleted(instance: &Instance, user: &User) -> Self {
+        let secret = instance.stand_in().webhook_secret();
+        Self::webhook(secret, &webhook::user_deleted(&user.id))
     }
 
     pub fn with_method(self, method: &'static str) -> Self {
@@ -223,13 +242,15 @@ impl Event {
                 .is_none_or(|(_, value)| text.iter().any(|prefix| value.starts_with(prefix)))
     }
 
-    /// What functions must not print: tokens, cookies, the query, the quote.
+    /// What functions must not print: tokens, cookies, signatures, the query, the
+    /// quote, whom a message to the webhook is about.
     pub fn confidential(&self) -> Vec<String> {
-        let authorization = self
+        let secret = ["authorization", "svix-signature"];
+        let secret = self
             .headers
             .iter()
-            .filter(|(name, _)| name == "authorization");
-        let tokens = authorization.map(|(_, value)| value.replace("Bearer ", ""));
+            .filter(|(name, _)| secret.contains(&&**name));
+        let tokens = secret.map(|(_, value)| value.replace("Bearer ", "").replace("v1,", ""));
         let cookies = self.cookies.iter().filter_map(|pair| pair.split_once('='));
         let cookies = cookies.map(|(_, value)| value.to_owned());
         let parameters = form_urlencoded::parse(self.query.as_bytes());
@@ -237,15 +258,18 @@ impl Event {
         tokens
             .chain(cookies)
             .chain(parameters)
-            .chain(self.message())
+            .chain(self.body_text())
             .filter(|text| text.len() >= MIN_SECRET_LENGTH)
             .collect()
     }
 
-    fn message(&self) -> Option<String> {
+    fn body_text(&self) -> Option<String> {
         let body = self.body.as_ref()?;
         match serde_json::from_slice::<Value>(body) {
-            Ok(json) => json["message"].as_str().map(str::to_owned),
+            Ok(json) => {
+                let text = json["message"].as_str().or(json["data"]["id"].as_str());
+                text.map(str::to_owned)
+            }
             Err(_) => form_urlencoded::parse(body)
                 .find(|(name, _)| name == "message")
                 .map(|(_, value)| value.into_owned()),

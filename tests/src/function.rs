@@ -20,6 +20,7 @@ impl Function {
     pub const GET_QUOTE: Self = Self("get-quote");
     pub const SAVE_QUOTE: Self = Self("save-quote");
     pub const DELETE_QUOTE: Self = Self("delete-quote");
+    pub const CLERK_WEBHOOK: Self = Self("clerk-webhook");
     pub const RENDER_PAGE: Self = Self("render-page");
 
     /// All that have a route.

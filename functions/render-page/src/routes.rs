@@ -13,6 +13,7 @@ pub(crate) fn check(request: &Request) -> Result<(), Error> {
         "/" => "GET, HEAD",
         "/api/quote" => "GET, HEAD, PUT, POST, DELETE",
         "/api/quote/delete" => "POST",
+        "/api/webhooks/clerk" => "POST",
         _ => return Err(Error::NotFound),
     };
     Err(Error::MethodNotAllowed { allow })

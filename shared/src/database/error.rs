@@ -25,7 +25,13 @@ pub enum DatabaseError {
     /// Postgres answered a statement with an error.
     #[error("{0}")]
     Statement(String),
+    /// A trigger refused to save something for a user whom Clerk deleted.
+    #[error("the user was deleted")]
+    UserDeleted,
 }
+
+/// What that trigger raises: see V2 in `migrations/sql`.
+const USER_DELETED: &str = "UD001";
 
 impl DatabaseError {
     pub(super) fn timed_out(what: &str, timeout: Duration) -> Self {
@@ -118,6 +124,7 @@ impl From<DatabaseError> for ConnectFailure {
         match error {
             DatabaseError::Unavailable(text) => Self::Transient(text),
             DatabaseError::Refused(text) | DatabaseError::Statement(text) => Self::Permanent(text),
+            DatabaseError::UserDeleted => Self::Permanent(error.to_string()),
         }
     }
 }
@@ -231,6 +238,8 @@ pub(super) enum StatementFailure {
     Gone(String),
     /// The statement is wrong.
     Broken(String),
+    /// It would save something for a deleted user.
+    UserDeleted,
 }
 
 impl StatementFailure {
@@ -256,6 +265,7 @@ impl StatementFailure {
             "55P03" | "55006" | "57014" => Self::NotDone(text),
             // A read-only server is one that another is taking over from.
             "25006" => Self::Gone(text),
+            USER_DELETED => Self::UserDeleted,
             code => match code.get(..2).unwrap_or_default() {
                 // Conflicts with other transactions, resources, system.
                 "40" | "53" | "58" => Self::NotDone(text),
@@ -274,6 +284,7 @@ impl From<StatementFailure> for DatabaseError {
                 Self::Unavailable(text)
             }
             StatementFailure::Broken(text) => Self::Statement(text),
+            StatementFailure::UserDeleted => Self::UserDeleted,
         }
     }
 }
@@ -430,6 +441,7 @@ mod tests {
             StatementFailure::NotDone(_) => "not done",
             StatementFailure::Gone(_) => "gone",
             StatementFailure::Broken(_) => "broken",
+            StatementFailure::UserDeleted => "deleted",
         }
     }
 

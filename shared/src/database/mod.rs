@@ -134,7 +134,8 @@ impl Database {
     /// # Errors
     /// [`DatabaseError::Unavailable`] when no answer came in time,
     /// [`DatabaseError::Refused`] when no connection can be opened,
-    /// [`DatabaseError::Statement`] when Postgres answered with an error.
+    /// [`DatabaseError::Statement`] when Postgres answered with an error,
+    /// [`DatabaseError::UserDeleted`] when the user of the statement was deleted.
     pub async fn run(
         &self,
         sql: &'static str,
@@ -168,9 +169,11 @@ impl Database {
                     }
                     may_be_repeated = true;
                 }
-                Err(failure @ (StatementFailure::NotDone(_) | StatementFailure::Broken(_))) => {
-                    return Err(failure.into());
-                }
+                Err(
+                    failure @ (StatementFailure::NotDone(_)
+                    | StatementFailure::Broken(_)
+                    | StatementFailure::UserDeleted),
+                ) => return Err(failure.into()),
             }
         }
     }

@@ -6,9 +6,13 @@ use tests::{App, Environment, Event, Function, Instance, Variables};
 /// one line without the value.
 async fn assert_refused(name: &str, variables: &Variables) {
     for function in Function::all() {
-        // What only the page needs is no error elsewhere.
-        let of_the_page = ["CLERK_SIGN_IN_URL", "CLERK_SECRET_KEY", "CLERK_API_URL"];
-        if of_the_page.contains(&name) && function != Function::RENDER_PAGE {
+        // What only one function needs is no error elsewhere.
+        let only = match name {
+            "CLERK_SIGN_IN_URL" | "CLERK_SECRET_KEY" | "CLERK_API_URL" => Function::RENDER_PAGE,
+            "CLERK_WEBHOOK_SIGNING_SECRET" => Function::CLERK_WEBHOOK,
+            _ => function,
+        };
+        if function != only {
             continue;
         }
         let (status, log) = Environment::fail_to_start(function, variables).await;
@@ -28,7 +32,11 @@ async fn variables_with(name: &'static str, value: &str) -> Variables {
 
 #[tokio::test]
 async fn what_is_required_and_missing_is_named() {
-    for name in ["DATABASE_URL", "CLERK_PUBLISHABLE_KEY"] {
+    for name in [
+        "DATABASE_URL",
+        "CLERK_PUBLISHABLE_KEY",
+        "CLERK_WEBHOOK_SIGNING_SECRET",
+    ] {
         let app = App::deployed().await;
         assert_refused(name, app.without(name).variables()).await;
         assert_refused(name, &variables_with(name, "").await).await;
@@ -64,6 +72,7 @@ async fn what_is_malformed_is_named_and_not_repeated() {
         ("CLERK_SECRET_KEY", "0123456789abcdef"),
         ("CLERK_SECRET_KEY", "sk_test_0123456789abcdef"),
         ("CLERK_API_URL", "http://api.clerk.com"),
+        ("CLERK_WEBHOOK_SIGNING_SECRET", "whsec_tooshort"),
         ("PUBLIC_ORIGIN", "http://quotes.example.com"),
         ("PUBLIC_ORIGIN", "https://quotes.example.com/"),
         ("PUBLIC_ORIGIN", "app.example.org"),

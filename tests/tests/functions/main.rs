@@ -32,3 +32,4 @@ mod routes;
 mod same_origin;
 mod sessions;
 mod table;
+mod webhook;

@@ -2,7 +2,7 @@
 //! has written, in every time zone of the server.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output};
 
 use dev::tools;
 use serde_json::Value;
@@ -33,7 +33,13 @@ struct Original<'a> {
 impl Original<'_> {
     /// Does something and returns the user's row.
     async fn run(&self, arguments: &[&str]) -> Value {
-        let output = Command::new("node")
+        let output = self.output(arguments).await;
+        let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+        rows[0].clone()
+    }
+
+    async fn output(&self, arguments: &[&str]) -> Output {
+        Command::new("node")
             .args(["--input-type=module", "-"])
             .args(arguments)
             .env("DATABASE_URL", &self.database.url)
@@ -43,11 +49,8 @@ impl Original<'_> {
             .env("TZ", "Asia/Tokyo")
             .current_dir(packages().await)
             .stdin(std::fs::File::open(ORIGINAL_PROGRAM).unwrap())
-            .stderr(Stdio::inherit())
             .output()
-            .unwrap();
-        let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
-        rows[0].clone()
+            .unwrap()
     }
 }
 
@@ -90,4 +93,25 @@ async fn a_row_of_the_original_is_read_by_us_with_its_time() {
             assert!((-FRESH_AGE..FRESH_AGE).contains(&age), "{age}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_original_saves_nothing_for_a_deleted_user_either() {
+    let database = create_in_time_zone(true).await;
+    let app = App::deployed_on(&database);
+    let user = app.user();
+    let original = Original {
+        database: &database,
+        zone: "UTC",
+    };
+    let row = original.run(&["save", &user.id, "theirs"]).await;
+    assert_eq!(row["message"], "theirs");
+
+    let deleted = Event::user_deleted(app.instance, &user);
+    assert_eq!(app.send(deleted).await.status, 204);
+    assert_eq!(original.run(&["find", &user.id]).await, Value::Null);
+    let refused = original.output(&["save", &user.id, "again"]).await;
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("UD001"), "{said}");
+    assert_eq!(original.run(&["find", &user.id]).await, Value::Null);
 }

@@ -8,18 +8,19 @@ use tokio::task::JoinSet;
 /// Connections to Postgres that all environments share.
 const SHARED_CONNECTIONS: usize = 5;
 
-/// Applications at once, of four environments each.
+/// Applications at once, of five environments each.
 const CONCURRENT_APPS: usize = 5;
 
 /// Requests to each environment.
-const REQUESTS_EACH: usize = 50;
+const REQUESTS_EACH: usize = 40;
 
 /// Starts a pooler in front of the shared database.
 async fn start_pooler() -> PgBouncer {
     PgBouncer::start(&Database::shared().await, SHARED_CONNECTIONS).await
 }
 
-/// Saves, finds, shows and deletes a quote, again and again.
+/// Saves, finds, shows and deletes a quote and forgets another user, again and
+/// again.
 async fn use_all_functions(app: App) {
     let user = app.user();
     for round in 0..REQUESTS_EACH {
@@ -32,12 +33,14 @@ async fn use_all_functions(app: App) {
         assert!(page.page(200).contains(&message));
         let deleted = app.send(Event::delete_quote().bearer(&user.token));
         assert_eq!(deleted.await.status, 204);
+        let forgotten = Event::user_deleted(app.instance, &app.user());
+        assert_eq!(app.send(forgotten).await.status, 204);
     }
 }
 
 #[tokio::test]
-async fn a_thousand_requests_of_twenty_environments_share_five_connections() {
-    assert_eq!(CONCURRENT_APPS * Function::all().len(), 20);
+async fn a_thousand_requests_of_many_environments_share_five_connections() {
+    assert_eq!(CONCURRENT_APPS * Function::all().len(), 25);
     assert_eq!(
         CONCURRENT_APPS * Function::all().len() * REQUESTS_EACH,
         1_000

@@ -33,12 +33,13 @@ async fn count_traffic(proxy: &Proxy, work: impl Future) -> Traffic {
 }
 
 /// One request for each function.
-fn requests(user: &User) -> [Event; 4] {
+fn requests(app: &App, user: &User) -> [Event; 5] {
     [
         Event::put_quote("quote").bearer(&user.token),
         Event::get_quote().bearer(&user.token),
         Event::page("/").signed_in(user),
         Event::delete_quote().bearer(&user.token),
+        Event::user_deleted(app.instance, &app.user()),
     ]
 }
 
@@ -47,10 +48,10 @@ async fn a_warm_request_is_one_round_trip() {
     for parameters in WAYS {
         let (app, proxy) = start_counted(parameters).await;
         let user = app.user();
-        for event in requests(&user) {
+        for event in requests(&app, &user) {
             app.send(event).await;
         }
-        for event in requests(&user) {
+        for event in requests(&app, &user) {
             let cost = count_traffic(&proxy, app.send(event.clone())).await;
             assert_eq!(cost, ONE_ROUND_TRIP, "{event:?}");
         }
@@ -73,6 +74,7 @@ async fn a_request_without_a_valid_token_costs_the_database_nothing() {
         Event::page("/"),
         Event::page("/").session(&expired),
         Event::page("/nothing").signed_in(&app.user()),
+        Event::user_deleted(app.instance, &app.user()).header("svix-id", "msg_2"),
         Event::post_quote("quote")
             .signed_in(&app.user())
             .without("sec-fetch-site"),
@@ -91,7 +93,7 @@ async fn each_environment_has_one_connection_however_many_requests_come() {
     let (app, proxy) = start_counted("").await;
     let user = app.user();
     for _ in 0..10 {
-        for event in requests(&user) {
+        for event in requests(&app, &user) {
             app.send(event).await;
         }
     }

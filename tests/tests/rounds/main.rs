@@ -15,7 +15,7 @@ use dev::postgres::Server;
 use nix::sys::signal::Signal;
 use tests::pgbouncer::LOGIN_RETRY_DELAY;
 use tests::postgres::{Database, start_server};
-use tests::{App, Function, PgBouncer, Proxy};
+use tests::{App, Event, Function, PgBouncer, Proxy};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -26,6 +26,9 @@ const TERMINATION_ROUNDS: usize = 300;
 
 /// Restarts of a server, which take half a second each.
 const RESTART_ROUNDS: usize = 100;
+
+/// Users who are deleted while quotes are saved for them.
+const DELETION_ROUNDS: usize = 400;
 
 /// Frozen environments at once, and rounds of each: a blackholed connection
 /// costs the two seconds after which a statement is given up.
@@ -146,6 +149,51 @@ async fn connections_blackholed_while_the_process_is_stopped() {
         all += counted.unwrap();
     }
     report("blackholed while stopped", &all);
+}
+
+#[tokio::test]
+async fn users_deleted_while_quotes_are_saved() {
+    let server = start_server().await;
+    let database = Database::of(&server);
+    database.migrate().await;
+    let client = database.connect().await;
+    // Each environment takes one request at a time.
+    let apps = [(); 3].map(|()| App::deployed_on(&database));
+    let [first, second, third] = &apps;
+    let (mut saved, mut refused) = (0, 0);
+    for round in 0..DELETION_ROUNDS {
+        let user = first.user();
+        let put = |quote: &str| Event::put_quote(quote).bearer(&user.token);
+        if round.is_multiple_of(2) {
+            assert_eq!(first.send(put("before")).await.status, 201);
+        }
+        let delay = |milliseconds: usize| sleep(Duration::from_millis(milliseconds as u64 % 4));
+        let delete = async {
+            delay(round / 2).await;
+            let deleted = Event::user_deleted(third.instance, &user);
+            assert_eq!(third.send(deleted).await.status, 204);
+        };
+        let save = async |app: &App, moment| {
+            delay(moment).await;
+            app.send(put("meanwhile")).await
+        };
+        let (one, other, ()) = tokio::join!(save(first, 1), save(second, round / 8), delete);
+        for answer in [one, other] {
+            match answer.status {
+                200 | 201 => saved += 1,
+                _ => {
+                    assert_eq!(answer.problem(401)["code"], "user-deleted");
+                    refused += 1;
+                }
+            }
+        }
+        let sql = "SELECT FROM user_messages WHERE user_id = $1";
+        let row = client.query_opt(sql, &[&user.id]).await.unwrap();
+        assert!(row.is_none(), "round {round}: a deleted user has a quote");
+        assert_eq!(first.send(put("after")).await.status, 401);
+    }
+    println!("deleted while saved: {saved} saved before, {refused} refused, no quote is left");
+    assert!(saved > 0 && refused > 0);
 }
 
 /// Stops both functions, and meanwhile blackholes their connections.
