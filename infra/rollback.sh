@@ -35,9 +35,14 @@ done
 # Names begin with the time. If a rollback was interrupted, some functions are
 # still at the newest of these releases: it is the one to leave.
 current=$(sed -n 's/^Release //p' "$work/live" | sort | tail -n 1)
-# The releases that every function has: a failed deployment may have published some versions.
-for function in $functions; do cut -d' ' -f2 "$work/$function"; done | sort | uniq -c |
-    awk -v all="$(echo "$functions" | wc -w)" '$1 == all { print $2 }' >"$work/releases"
+# The releases that every function has: a failed deployment may have published some
+# versions. A function that was added later (CLERK_WEBHOOK) stays as it is.
+for function in $functions; do awk -v name="$function" '{ print name, $2 }' "$work/$function"; done | awk '
+    { has[$1, $2] = releases[$2] = 1; if (!($1 in first) || $2 < first[$1]) first[$1] = $2 }
+    END { for (release in releases) {
+        lacking = 0
+        for (name in first) if (first[name] <= release && !((name, release) in has)) lacking = 1
+        if (!lacking) print release } }' | sort >"$work/releases"
 
 if [ -n "${RELEASE:-}" ]; then
     target=$RELEASE
@@ -50,6 +55,7 @@ fi
 
 for function in $functions; do
     version=$(awk -v name="$target" '$2 == name { print $1 }' "$work/$function" | tail -n 1)
+    [ -n "$version" ] || continue
     aws lambda update-alias --function-name "$function" --name live --function-version "$version" >/dev/null ||
         fail "$function could not be changed: run the same command again to continue"
 done

@@ -76,20 +76,27 @@ need_stack() {
     esac
 }
 
-# call_once: whether the application answers, render-page too, which has settings
-# of its own. The functions send these two answers, not the gateway.
+# call_once: whether the application answers, also the functions that have settings
+# of their own. The functions send these answers, not the gateway.
 call_once() {
     url=$(output Url)
     call /api/quote 401
     call /nowhere 404
+    case $(output FunctionNames) in
+    *-clerk-webhook*) call /api/webhooks/clerk 400 --request POST ;;
+    esac
     echo "$url answers"
 }
 
-# call PATH STATUS: a request without a session to `url`, and what should answer it.
+# call PATH STATUS [OPTION]...: a request without a session to `url`, made by curl with
+# these options, and what should answer it.
 call() {
+    path=$1
+    wanted=$2
+    shift 2
     code=0
-    status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 "$url$1") || code=$?
+    status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 "$@" "$url$path") || code=$?
     # 6: curl could not find the host.
     [ "$code" != 6 ] || fail "$url has no DNS record yet: make a CNAME record that points to $(output DomainTarget)"
-    [ "$status" = "$2" ] || fail "$url$1 should answer $2, not $status: run make logs STAGE=$STAGE"
+    [ "$status" = "$wanted" ] || fail "$url$path should answer $wanted, not $status: run make logs STAGE=$STAGE"
 }

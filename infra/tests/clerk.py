@@ -45,10 +45,10 @@ class Clerk:
         self.process.terminate()
         self.process.wait(timeout=20)
 
-    def token(self):
-        """A session token of the demo user, by signing in."""
+    def token(self, user=USER):
+        """A session token of a demo user, by signing in."""
         browser = Browser()
-        form = urllib.parse.urlencode({"user": USER, "redirect_url": f"{self.origin}/"})
+        form = urllib.parse.urlencode({"user": user, "redirect_url": f"{self.origin}/"})
         back = browser.request("POST", f"{self.address}/sign-in", form).location
         secret = urllib.parse.parse_qs(urllib.parse.urlsplit(back).query)["__clerk_db_jwt"][0]
         query = urllib.parse.urlencode({"redirect_url": f"{self.origin}/", "__clerk_db_jwt": secret})

@@ -238,20 +238,22 @@ def test_only_the_page_gets_clerks_secret_key_and_only_if_asked(aws, settings, w
     assert {name: key for name, key in keys.items() if key is not None} == given
 
 
+UNREACHABLE = dict.fromkeys(("url", "readOnlyUrl", "eraserUrl"), "postgresql://o:pw@localhost:1/d")
+
+
 @pytest.mark.parametrize(
-    ("secret", "changed", "line"),
+    ("name", "secret", "changed", "line"),
     [
-        (dict.fromkeys(("url", "readOnlyUrl"), "mysql://o:pw@localhost/d"), {}, "/api/quote should answer 401, not "),
+        ("all", dict.fromkeys(("url", "readOnlyUrl"), "mysql://o:pw@localhost/d"), {},
+         "/api/quote should answer 401, not "),
         # Only render-page reads this setting. The template cannot tell that there is no such port.
-        (
-            dict.fromkeys(("url", "readOnlyUrl"), "postgresql://o:pw@localhost:1/d"),
-            {"CLERK_SIGN_IN_URL": "https://a.example:99999/"},
-            "/nowhere should answer 404, not ",
-        ),
+        ("page", UNREACHABLE, {"CLERK_SIGN_IN_URL": "https://a.example:99999/"}, "/nowhere should answer 404, not "),
+        ("webhook", UNREACHABLE | {"webhookSecret": "whsec_x"}, {"CLERK_WEBHOOK": "true"},
+         "/api/webhooks/clerk should answer 400, not "),
     ],
 )
-def test_functions_that_do_not_start_are_noticed(aws, settings, secret, changed, line):
-    name = f"quotes/no-start-{len(changed)}"
+def test_functions_that_do_not_start_are_noticed(aws, settings, name, secret, changed, line):
+    name = f"quotes/no-start-{name}"
     aws.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(secret))
     result = commands.run("deploy", **settings | {"DATABASE_SECRET": name} | changed)
     assert result.returncode == 1

@@ -4,8 +4,11 @@ The tests follow the life of a stack, so they run in the order of this file:
 deployed, updated, rolled back, destroyed.
 """
 
+import base64
+import hmac
 import html
 import json
+import time
 import urllib.parse
 
 import pytest
@@ -17,6 +20,8 @@ from browser import Browser
 
 STAGE = "test"
 SECRET = f"quotes/{STAGE}/database"
+WEBHOOK = "/api/webhooks/clerk"
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 class Deployment:
@@ -28,7 +33,8 @@ class Deployment:
         self.clerk_port = commands.free_port()
         # The same role, except that it cannot write.
         reader = f"{database}&options=-c%20default_transaction_read_only%3Don"
-        self.secret = {"url": database, "readOnlyUrl": reader}
+        eraser = f"{database}&application_name=eraser"
+        self.secret = {"url": database, "readOnlyUrl": reader, "eraserUrl": eraser, "webhookSecret": WEBHOOK_SECRET}
         secrets = aws.client("secretsmanager")
         secrets.create_secret(Name=SECRET, SecretString=json.dumps(self.secret))
         self.settings = aws.variables | {
@@ -39,6 +45,7 @@ class Deployment:
             "CLERK_PUBLISHABLE_KEY": clerk.PUBLISHABLE_KEY,
             "CLERK_PROXY_URL": clerk.address(self.clerk_port),
             "CLERK_SIGN_IN_URL": f"{clerk.address(self.clerk_port)}/sign-in",
+            "CLERK_WEBHOOK": "true",
         }
         self.migrations = {"MIGRATE": "1", "MIGRATION_DATABASE_URL": database}
         self.clerk = None
@@ -55,8 +62,8 @@ class Deployment:
         stacks = self.aws.client("cloudformation").describe_stacks(StackName=f"quotes-{STAGE}")
         return next(o["OutputValue"] for o in stacks["Stacks"][0]["Outputs"] if o["OutputKey"] == key)
 
-    def api(self, method, path="/api/quote", body=None, **headers):
-        token = {"Authorization": f"Bearer {self.clerk.token()}"}
+    def api(self, method, path="/api/quote", body=None, user=clerk.USER, **headers):
+        token = {"Authorization": f"Bearer {self.clerk.token(user)}"}
         return Browser().request(method, self.url + path, body, **token, **headers)
 
 
@@ -88,7 +95,7 @@ def test_the_routes_were_made_by_the_deployment(deployed):
     apis = [a for a in api.get_apis()["Items"] if a["Name"] == f"quotes-{STAGE}"]
     assert len(apis) == 1
     routes = {route["RouteKey"] for route in api.get_routes(ApiId=apis[0]["ApiId"])["Items"]}
-    assert {"GET /", "GET /api/quote", "PUT /api/quote", "POST /api/quote/delete", "$default"} <= routes
+    assert {f"POST {WEBHOOK}", "GET /", "GET /api/quote", "PUT /api/quote", "POST /api/quote/delete", "$default"} <= routes
 
 
 def test_a_user_signs_in_saves_reads_and_deletes(deployed):
@@ -131,6 +138,44 @@ def test_what_no_route_takes_is_answered_by_the_page(deployed):
     assert (refused.status, "PUT" in refused.headers["Allow"]) == (405, True)
 
 
+def user_deleted(user, secret=WEBHOOK_SECRET):
+    """The body of Clerk's message and its headers."""
+    body = json.dumps({"type": "user.deleted", "data": {"id": user, "deleted": True}})
+    now = str(int(time.time()))
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signature = base64.b64encode(hmac.digest(key, f"msg_1.{now}.{body}".encode(), "sha256")).decode()
+    headers = {"Svix_Id": "msg_1", "Svix_Timestamp": now, "Svix_Signature": f"v1,{signature}"}
+    return body, headers | {"Content_Type": "application/json"}
+
+
+def test_a_user_who_is_deleted_is_forgotten(deployed):
+    user = "user_grace"
+
+    def put():
+        body = json.dumps({"message": "gone"})
+        return deployed.api("PUT", body=body, user=user, Content_Type="application/json").status
+
+    def tell(secret):
+        body, headers = user_deleted(user, secret)
+        return Browser().request("POST", deployed.url + WEBHOOK, body, **headers).status
+
+    assert put() == 201
+    assert tell("whsec_" + "A" * 32) == 400
+    assert deployed.api("GET", user=user).status == 200
+    assert tell(WEBHOOK_SECRET) == 204
+    assert deployed.api("GET", user=user).status == 404
+    assert put() == 401
+
+
+def test_the_webhook_has_its_own_url_and_secret(deployed):
+    configuration = deployed.aws.client("lambda").get_function_configuration(
+        FunctionName=f"quotes-{STAGE}-clerk-webhook"
+    )
+    variables = configuration["Environment"]["Variables"]
+    assert variables["DATABASE_URL"] == deployed.secret["eraserUrl"]
+    assert variables["CLERK_WEBHOOK_SIGNING_SECRET"] == WEBHOOK_SECRET
+
+
 def test_the_readers_cannot_write(deployed):
     functions = deployed.aws.client("lambda")
 
@@ -150,10 +195,18 @@ def test_the_log_has_what_the_functions_said(deployed):
 
 
 def test_two_stages_live_side_by_side(deployed):
-    other = deployed.settings | {"STAGE": "other", "DATABASE_SECRET": SECRET}
+    other = deployed.settings | {"STAGE": "other", "DATABASE_SECRET": SECRET, "CLERK_WEBHOOK": "false"}
     result = commands.run("deploy", **other)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert deployed.url not in result.stdout.splitlines()[-1]
+    url = result.stdout.splitlines()[-1].removesuffix(" answers")
+    assert url != deployed.url
+    # The webhook is only where it was asked for.
+    body, headers = user_deleted("user_gone")
+    assert Browser().request("POST", url + WEBHOOK, body, **headers).status == 404
+    functions = deployed.aws.client("lambda").list_functions()["Functions"]
+    names = {function["FunctionName"] for function in functions}
+    assert f"quotes-{STAGE}-clerk-webhook" in names
+    assert "quotes-other-get-quote" in names and "quotes-other-clerk-webhook" not in names
     assert Browser().request("GET", deployed.url + "/api/quote").status == 401
     result = commands.run("destroy", answer="other\n", **other)
     assert result.returncode == 0, result.stderr

@@ -16,6 +16,10 @@ pub(crate) fn check(request: &Request) -> Result<(), Error> {
         "/api/webhooks/clerk" => "POST",
         _ => return Err(Error::NotFound),
     };
+    // The webhook's path where it is not deployed.
+    if allow.split(", ").any(|known| request.method() == known) {
+        return Err(Error::NotFound);
+    }
     Err(Error::MethodNotAllowed { allow })
 }
 

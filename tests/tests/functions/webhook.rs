@@ -255,6 +255,15 @@ async fn what_clerk_did_not_sign_is_refused_without_a_connection() {
 }
 
 #[tokio::test]
+async fn where_the_webhook_is_not_deployed_nothing_is_at_its_path() {
+    let app = App::deployed().await;
+    let message = Event::user_deleted(app.instance, &app.user());
+    let (payload, confidential) = (app.payload(&message), message.confidential());
+    let answer = app.invoke(Function::RENDER_PAGE, payload, &confidential);
+    answer.await.problem(404);
+}
+
+#[tokio::test]
 async fn one_of_several_secrets_is_enough() {
     let app = App::deployed().await;
     let old = app.variables()["CLERK_WEBHOOK_SIGNING_SECRET"].clone();
