@@ -17,6 +17,8 @@ import source
 SECRET = "quotes/broken/database"
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/ab-12"
 LIVE_KEY = clerk.PUBLISHABLE_KEY.replace("pk_test_", "pk_live_")
+# The functions start with it. What the variables say about roots.pem is not true here.
+UNREACHABLE = dict.fromkeys(("url", "readOnlyUrl", "eraserUrl"), "postgresql://o:pw@localhost:1/d?sslrootcert=system")
 COMMANDS = ("deploy", "rollback", "logs", "destroy")
 
 
@@ -206,7 +208,12 @@ def test_a_stack_that_really_failed_is_named_and_can_be_destroyed(aws, settings)
 
 
 @pytest.mark.parametrize(
-    ("keys", "changed"), [(("url",), {}), (("url", "readOnlyUrl"), {"CLERK_NONCE_HANDSHAKES": "true"})]
+    ("keys", "changed"),
+    [
+        (("url",), {}),
+        (("url", "readOnlyUrl"), {"CLERK_NONCE_HANDSHAKES": "true"}),
+        (("url", "readOnlyUrl", "eraserUrl"), {"CLERK_WEBHOOK": "true"}),
+    ],
 )
 def test_a_first_deployment_that_fails_leaves_nothing(aws, settings, keys, changed):
     name = f"quotes/half-{len(keys)}"
@@ -221,9 +228,8 @@ def test_a_first_deployment_that_fails_leaves_nothing(aws, settings, keys, chang
 @pytest.mark.parametrize(("wanted", "given"), [("false", {}), ("true", {"render-page": "sk_test_c2VjcmV0"})])
 def test_only_the_page_gets_clerks_secret_key_and_only_if_asked(aws, settings, wanted, given):
     name = f"quotes/nonce-{wanted}"
-    urls = dict.fromkeys(("url", "readOnlyUrl"), "postgresql://o:pw@localhost:1/d")
     # Without being asked for, it need not be there.
-    secret = urls | {"clerkSecretKey": key for key in given.values()}
+    secret = UNREACHABLE | {"clerkSecretKey": key for key in given.values()}
     aws.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(secret))
     changed = {"DATABASE_SECRET": name, "CLERK_NONCE_HANDSHAKES": wanted}
     result = commands.run("deploy", **settings | changed)
@@ -236,9 +242,6 @@ def test_only_the_page_gets_clerks_secret_key_and_only_if_asked(aws, settings, w
     assert len(found) == 4
     keys = {name: variables.get("CLERK_SECRET_KEY") for name, variables in found.items()}
     assert {name: key for name, key in keys.items() if key is not None} == given
-
-
-UNREACHABLE = dict.fromkeys(("url", "readOnlyUrl", "eraserUrl"), "postgresql://o:pw@localhost:1/d")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 //! The policy: who the user of a request is, and which pages may change
 //! something.
 //!
-//! This is the only module that shows a request to clerk-auth.
+//! Only this module and `webhook` show a request to clerk-auth.
 
 use clerk_auth::{
     Authenticator, Instance, KeySource, Obstacle, Reason, RequestView, Session, State, UserId,

@@ -13,9 +13,9 @@
 //! | [`error`] | why a request could not be answered, and what is said about it |
 //! | `request` | an event of the HTTP API as a request, and its body |
 //! | [`auth`] | the policy: who the user is, and the same-origin rule |
-//! | [`webhook`] | which user a message of Clerk's says is deleted |
 //! | [`response`] | responses and their headers |
 //! | [`flash`] | the cookie that keeps what a form could not do |
+//! | [`webhook`] | which user a message of Clerk's says is deleted |
 //! | `app` | the Lambda loop around a handler |
 //!
 //! Request authentication itself is the crate `clerk-auth`, in `clerk/`.
