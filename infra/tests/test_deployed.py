@@ -207,6 +207,12 @@ def test_two_stages_live_side_by_side(deployed):
     names = {function["FunctionName"] for function in functions}
     assert f"quotes-{STAGE}-clerk-webhook" in names
     assert "quotes-other-get-quote" in names and "quotes-other-clerk-webhook" not in names
+    # A release from before it can be returned to; the webhook then stays.
+    result = commands.run("deploy", **other | {"CLERK_WEBHOOK": "true"})
+    assert result.returncode == 0, result.stdout + result.stderr
+    result = commands.run("rollback", **other)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert Browser().request("POST", url + WEBHOOK, body, **headers).status == 204
     assert Browser().request("GET", deployed.url + "/api/quote").status == 401
     result = commands.run("destroy", answer="other\n", **other)
     assert result.returncode == 0, result.stderr
