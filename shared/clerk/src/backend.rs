@@ -25,7 +25,9 @@ const HANDSHAKE_PAYLOAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// cookie may be too small for that, a nonce is not.
 #[derive(Clone)]
 pub struct BackendApi {
+    #[cfg(feature = "jwks")]
     secret_key: String,
+    #[cfg(feature = "jwks")]
     url: String,
     /// Which of the host's addresses was good. Held while fetching: strangers can
     /// send nonces, and must not make this a hammer.
