@@ -153,6 +153,13 @@ impl Authenticator {
         None
     }
 
+    #[cfg_attr(
+        not(feature = "jwks"),
+        expect(
+            unused_variables,
+            reason = "keys that are configured suit every request"
+        )
+    )]
     async fn keys(
         &self,
         request: &RequestView<'_>,
