@@ -52,6 +52,26 @@ for (const shape of ["development", "production"]) {
       profile.assertNoProblems(/ERR_FAILED/);
     }));
 
+  test(`${shape}: where an azp is asked for, clerk-js gets a session that has it`, () =>
+    atSite(shape, ["--azp-from-origin", "--authorized-party"], async (profile, site) => {
+      const { page, context, open } = profile;
+      const loads = [];
+      page.on("response", (response) => {
+        if (response.request().isNavigationRequest()) loads.push(response.status());
+      });
+      await signIn(profile, "ada");
+      // The session that the page load got was not enough, and then another one was.
+      assert.deepEqual(loads.slice(-2), [401, 200]);
+      const [{ value: token }] = await sessionCookies(context, site);
+      assert.equal(claims(token).azp, site.origin);
+      await page.fill("#message", "Renewed");
+      await page.click("text=Save Quote");
+      await showsQuote(page, "Renewed");
+      await open();
+      await showsQuote(page, "Renewed");
+      profile.assertNoProblems(/status of 401/);
+    }));
+
   const byNonce = ["--azp-from-origin", "--custom-claim-bytes=1200", "--secret-key"];
   test(`${shape}: the way through with a handshake of more than 5 KB, by nonce`, () =>
     atSite(shape, byNonce, async (profile, site) => {

@@ -64,6 +64,9 @@ impl Application {
         if options.proxy_issuer {
             functions = functions.with("CLERK_ISSUER", &addresses.frontend_api);
         }
+        if options.authorized_party {
+            functions = functions.with("CLERK_AUTHORIZED_PARTIES", &addresses.app);
+        }
         if options.secret_key {
             functions = functions
                 .with("CLERK_SECRET_KEY", stand_in.secret_key())

@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Make the address of the Frontend API the issuer, also for the functions.
     #[arg(long)]
     pub(crate) proxy_issuer: bool,
+    /// Make the application's origin the only authorized party.
+    #[arg(long)]
+    pub(crate) authorized_party: bool,
     /// Give the functions the secret key and an address of the Backend API.
     #[arg(long)]
     pub(crate) secret_key: bool,
