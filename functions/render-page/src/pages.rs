@@ -1,5 +1,7 @@
 //! The pages: the quote, and the errors in the same design.
 
+use std::sync::LazyLock;
+
 use askama::Template;
 use clerk_auth::{Obstacle, Reason, Session};
 use http::StatusCode;
@@ -63,6 +65,10 @@ struct RenewPage<'a> {
     clerk: ClerkScripts<'a>,
 }
 
+/// The scripts and the style, as the pages have them.
+static STYLE: LazyLock<String> = LazyLock::new(|| compact(include_str!("../templates/style.css")));
+static SCRIPT: LazyLock<String> = LazyLock::new(|| compact(include_str!("../templates/script.js")));
+
 /// Longest text that is centred and large, in characters.
 const LONG: usize = 120;
 
@@ -70,6 +76,19 @@ impl QuotePage<'_> {
     fn is_long(&self, text: &str) -> bool {
         text.chars().count() > LONG
     }
+}
+
+/// A script or a style without indentation, empty lines and lines that are comments:
+/// they are a fifth of it, and every page load carries it.
+fn compact(source: &str) -> String {
+    let is_code =
+        |line: &&str| !line.is_empty() && !line.starts_with("//") && !line.starts_with("/*");
+    let lines: Vec<_> = source
+        .lines()
+        .map(str::trim_start)
+        .filter(is_code)
+        .collect();
+    lines.join("\n")
 }
 
 /// The page of a signed-in user.
@@ -313,5 +332,16 @@ impl ErrorPage<'_> {
              frame-ancestors 'none'"
         );
         response::html(status, html, &policy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_have_the_code_of_scripts_and_styles_and_no_comments() {
+        let source = "a {\n  /* why */\n\n  b: 'c  d'; // why\n}\n// why\n";
+        assert_eq!(compact(source), "a {\nb: 'c  d'; // why\n}");
     }
 }
