@@ -4,7 +4,8 @@
 #
 #   LAMBDA_DIR_ARM64 (target/lambda), LAMBDA_DIR_X86_64 (target/lambda-x86_64)
 #
-# Arguments go to pytest; by default all tests run.
+# Arguments go to pytest; by default all tests run, two files at a time: within a
+# file they run in order.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -47,7 +48,8 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
 {
-    .dev/infra/tools/bin/python -B -m pytest -q -p no:cacheprovider --durations=5 "$@" 2>&1 || echo "exit $?"
+    .dev/infra/tools/bin/python -B -m pytest -q -p no:cacheprovider --durations=5 \
+        --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@" 2>&1 || echo "exit $?"
 } | tee "$log"
 grep -q '^exit ' "$log" && status=1
 # pytest's last line: "1 failed, 95 passed, 1 error in 60.00s"

@@ -40,3 +40,10 @@ def run(command, *, answer="", **variables):
         timeout=600,
         check=False,
     )
+
+
+def complaint(result):
+    """The only line that a command that did nothing wrote to standard error."""
+    assert result.returncode != 0, result.stdout + result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
+    return result.stderr.strip()

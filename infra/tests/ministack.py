@@ -1,5 +1,6 @@
 """The stand-in for AWS: ministack, in a venv of its own (ministack.txt)."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -80,3 +81,26 @@ class Ministack:
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
+
+    def stacks(self):
+        """The stages that are there, in any state; sam's own stack for artefacts apart."""
+        found = self.client("cloudformation").describe_stacks()["Stacks"]
+        return [stack["StackName"] for stack in found if stack["StackName"].startswith("quotes-")]
+
+    def put_secret(self, name, keys):
+        """Makes a secret with these keys, or gives it another version."""
+        secrets = self.client("secretsmanager")
+        text = json.dumps(keys)
+        try:
+            secrets.create_secret(Name=name, SecretString=text)
+        except secrets.exceptions.ResourceExistsException:
+            secrets.put_secret_value(SecretId=name, SecretString=text)
+
+    def variables_of(self, stage):
+        """Function -> the environment variables of its published version, as far as the stage has it."""
+        found = {}
+        for function in self.client("lambda").list_functions()["Functions"]:
+            stack, _, name = function["FunctionName"].partition(f"quotes-{stage}-")
+            if name and not stack:
+                found[name] = function["Environment"]["Variables"]
+        return found

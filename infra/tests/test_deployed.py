@@ -13,14 +13,15 @@ import urllib.parse
 
 import pytest
 
-import artefacts
 import clerk
 import commands
+import stages
 from browser import Browser
 
 STAGE = "test"
 SECRET = f"quotes/{STAGE}/database"
 WEBHOOK = "/api/webhooks/clerk"
+CLERK_SECRET_KEY = "sk_test_c2VjcmV0"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -35,18 +36,14 @@ class Deployment:
         reader = f"{database}&options=-c%20default_transaction_read_only%3Don"
         eraser = f"{database}&application_name=eraser"
         self.secret = {"url": database, "readOnlyUrl": reader, "eraserUrl": eraser, "webhookSecret": WEBHOOK_SECRET}
-        secrets = aws.client("secretsmanager")
-        secrets.create_secret(Name=SECRET, SecretString=json.dumps(self.secret))
-        self.settings = aws.variables | {
-            "STAGE": STAGE,
-            "BUILD": "0",
-            "ARCH": artefacts.NATIVE,
-            "LAMBDA_DIR": str(artefacts.folder(artefacts.NATIVE)),
-            "CLERK_PUBLISHABLE_KEY": clerk.PUBLISHABLE_KEY,
-            "CLERK_PROXY_URL": clerk.address(self.clerk_port),
-            "CLERK_SIGN_IN_URL": f"{clerk.address(self.clerk_port)}/sign-in",
-            "CLERK_WEBHOOK": "true",
-        }
+        aws.put_secret(SECRET, self.secret)
+        self.settings = stages.settings(
+            aws,
+            STAGE,
+            CLERK_PROXY_URL=clerk.address(self.clerk_port),
+            CLERK_SIGN_IN_URL=f"{clerk.address(self.clerk_port)}/sign-in",
+            CLERK_WEBHOOK="true",
+        )
         self.migrations = {"MIGRATE": "1", "MIGRATION_DATABASE_URL": database}
         self.clerk = None
 
@@ -168,23 +165,32 @@ def test_a_user_who_is_deleted_is_forgotten(deployed):
 
 
 def test_the_webhook_has_its_own_url_and_secret(deployed):
-    configuration = deployed.aws.client("lambda").get_function_configuration(
-        FunctionName=f"quotes-{STAGE}-clerk-webhook"
-    )
-    variables = configuration["Environment"]["Variables"]
+    variables = deployed.aws.variables_of(STAGE)["clerk-webhook"]
     assert variables["DATABASE_URL"] == deployed.secret["eraserUrl"]
     assert variables["CLERK_WEBHOOK_SIGNING_SECRET"] == WEBHOOK_SECRET
 
 
 def test_the_readers_cannot_write(deployed):
-    functions = deployed.aws.client("lambda")
+    variables = deployed.aws.variables_of(STAGE)
 
     def url(name):
-        configuration = functions.get_function_configuration(FunctionName=f"quotes-{STAGE}-{name}")
-        return configuration["Environment"]["Variables"]["DATABASE_URL"]
+        return variables[name]["DATABASE_URL"]
 
     assert url("get-quote") == url("render-page") == deployed.secret["readOnlyUrl"]
     assert url("save-quote") == url("delete-quote") == deployed.secret["url"]
+
+
+def clerks_secret_keys(deployment):
+    """The functions that have Clerk's secret key, and the key."""
+    found = {}
+    for name, variables in deployment.aws.variables_of(STAGE).items():
+        if "CLERK_SECRET_KEY" in variables:
+            found[name] = variables["CLERK_SECRET_KEY"]
+    return found
+
+
+def test_no_function_gets_clerks_secret_key_unasked(deployed):
+    assert clerks_secret_keys(deployed) == {}
 
 
 def test_the_log_has_what_the_functions_said(deployed):
@@ -221,13 +227,14 @@ def test_two_stages_live_side_by_side(deployed):
 
 @pytest.fixture(scope="module")
 def updated(deployed):
-    """Another sign-in page, the instance's key and not its key set, a new version of the secret."""
+    """Another sign-in page, the instance's key and not its key set, Clerk's secret key, a new version of the secret."""
     deployed.first_release = deployed.output("Release")
     rotated = deployed.secret | {"url": deployed.secret["url"] + "&application_name=rotated"}
-    deployed.aws.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=json.dumps(rotated))
+    deployed.aws.put_secret(SECRET, rotated | {"clerkSecretKey": CLERK_SECRET_KEY})
     deployed.settings |= {
         "CLERK_JWT_KEY": deployed.clerk.jwt_key,
         "CLERK_SIGN_IN_URL": f"{deployed.clerk.address}/sign-in?release=2",
+        "CLERK_NONCE_HANDSHAKES": "true",
     }
     result = commands.run("deploy", **deployed.settings)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -251,6 +258,10 @@ def test_a_new_version_of_the_secret_is_taken(updated):
         FunctionName=f"quotes-{STAGE}-save-quote", Qualifier="live"
     )
     assert configuration["Environment"]["Variables"]["DATABASE_URL"].endswith("application_name=rotated")
+
+
+def test_only_the_page_gets_clerks_secret_key(updated):
+    assert clerks_secret_keys(updated) == {"render-page": CLERK_SECRET_KEY}
 
 
 def test_only_a_release_that_exists_can_be_gone_back_to(updated):
