@@ -67,13 +67,20 @@ else
 fi
 # Each release has its own prefix and so publishes a new version of every
 # function: `make rollback` can then find the versions of one release.
-sam deploy "$@" --s3-prefix "$stack/$RELEASE" --template-file "$work/template.yaml" \
-    --stack-name "$stack" --region "$region" --capabilities CAPABILITY_IAM --on-failure DELETE \
+sam deploy "$@" --language-extensions --tags "Application=quotes Stage=$STAGE" --s3-prefix "$stack/$RELEASE" --template-file "$work/template.yaml" \
+    --stack-name "$stack" --region "$region" --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --on-failure DELETE \
     --parameter-overrides "file://$work/parameters.yaml" --no-progressbar || {
     # A first deployment that was refused leaves an empty stack.
     [ "$(state)" != REVIEW_IN_PROGRESS ] || aws cloudformation delete-stack --stack-name "$stack"
     fail "$stack was not deployed; the stack is as it was before"
 }
+
+case $CLERK_PUBLISHABLE_KEY in
+pk_live_*)
+    aws cloudformation update-termination-protection --enable-termination-protection --stack-name "$stack" >/dev/null ||
+        echo "deploy: warning: $stack is not protected against deletion" >&2
+    ;;
+esac
 
 echo "deploy: release $RELEASE"
 call_once

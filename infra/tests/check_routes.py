@@ -44,10 +44,24 @@ def read():
     )
 
 
+def written_out(template):
+    """The text of the template with the bodies of its loops repeated."""
+    loop = re.compile(r"^  Fn::ForEach::\w+:\n    - (\w+)\n    - \[(.*)\]\n((?:(?:    .*)?\n)+?)(?=\S|  \S|\Z)", re.MULTILINE)
+
+    def repeated(match):
+        # `    - ${Function}Logs:` begins the first resource, six blanks the others.
+        body = re.sub(r"^    (?:- |  )", "  ", match[3], flags=re.MULTILINE)
+        return "".join(body.replace(f"${{{match[1]}}}", item) for item in match[2].split(", "))
+
+    while (more := loop.sub(repeated, template)) != template:
+        template = more
+    return template
+
+
 def resources(template):
     """Logical id -> the type and the one-line properties of a resource."""
     found, section = {}, None
-    for line in template.splitlines():
+    for line in written_out(template).splitlines():
         text = line.strip()
         if not text or text.startswith("#"):
             continue
@@ -83,7 +97,8 @@ def template_routes(template):
         if resource.get("Type") == "AWS::ApiGatewayV2::Route":
             integration = resource.get("Target", "").removeprefix("!Sub integrations/${").removesuffix("}")
             alias = all_resources.get(integration, {}).get("IntegrationUri", "")
-            function, _ = functions.get(alias.removeprefix("!Ref ").removesuffix(".Alias"), (None, None))
+            named = re.search(r"(\w+)\.Alias", alias)
+            function, _ = functions.get(named and named[1], (None, None))
             routes[resource.get("RouteKey")] = function
     return routes
 
@@ -178,6 +193,10 @@ def the_template_has_one_function_for_each_folder(project):
             yield f"{name} of the template runs the artefact of {artefact}"
     if rollback_functions(project.template) != functions.keys():
         yield "FunctionNames of the template does not name every function, so make rollback would miss some"
+    for name in functions:
+        for part in ("Logs", "Role", "Integration", "Permission", "Errors", "Throttles", "Slowness"):
+            if f"{name}{part}" not in resources(project.template):
+                yield f"the template has no {name}{part}: a list of a loop does not name {name}"
 
 
 def every_function_has_a_route(project):

@@ -37,4 +37,15 @@ class Resources:
 
 def own_name(name):
     """`${AWS::StackName}-get-quote` -> `get-quote`."""
-    return str(name.get("Fn::Sub") if isinstance(name, dict) else name).removeprefix("${AWS::StackName}-")
+    return text(name).removeprefix("${AWS::StackName}-")
+
+
+def text(value):
+    """A string, or what an `Fn::Sub` makes of the values that it brings itself."""
+    value = value.get("Fn::Sub") if isinstance(value, dict) else value
+    if not isinstance(value, list):
+        return str(value)
+    made, own = value
+    for name, part in own.items():
+        made = made.replace(f"${{{name}}}", str(part))
+    return made

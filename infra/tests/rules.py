@@ -8,7 +8,7 @@ import json
 import re
 
 import check_routes
-from resources import Resources
+from resources import Resources, text
 
 # check_routes compares these two with the template's text; here it is translated.
 ROUTES = check_routes.router_routes(check_routes.read())
@@ -21,6 +21,7 @@ TIMEOUTS = {"render-page": 12}
 # The function that exists only where it is asked for, and its route.
 WEBHOOK, WEBHOOK_ROUTE = "clerk-webhook", "POST /api/webhooks/clerk"
 LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
+TRACE = {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"}
 
 
 def findings(template):
@@ -67,8 +68,8 @@ def roles_write_one_log_and_nothing_more(resources):
         log = function["LoggingConfig"]["LogGroup"]["Ref"]
         wanted = {"Effect": "Allow", "Action": LOG_ACTIONS, "Resource": {"Fn::GetAtt": [log, "Arn"]}}
         statements = [s for policy in role.get("Policies", []) for s in policy["PolicyDocument"]["Statement"]]
-        if statements != [wanted]:
-            yield f"the role of {name} may do something else than write the function's log"
+        if statements != [wanted, {"Fn::If": ["HasTracing", TRACE, {"Ref": "AWS::NoValue"}]}]:
+            yield f"the role of {name} may do something else than write the function's log and, if asked for, traces"
         if role.get("ManagedPolicyArns"):
             yield f"the role of {name} has a managed policy"
         trusted = [s["Principal"] for s in role["AssumeRolePolicyDocument"]["Statement"]]
@@ -83,12 +84,15 @@ def logs_are_json_and_end(resources):
     for name, group in groups.items():
         if group.get("RetentionInDays") != {"Ref": "LogRetentionDays"}:
             yield f"{name} is kept for ever"
+        policies = (resources.all[name].get("DeletionPolicy"), resources.all[name].get("UpdateReplacePolicy"))
+        if policies != ("Delete", "Retain"):
+            yield f"{name} does not say what becomes of it"
     for name, (_, function) in resources.functions().items():
         config = function.get("LoggingConfig", {})
         _, group = resources.referred(config.get("LogGroup"), "AWS::Logs::LogGroup")
         if config.get("LogFormat") != "JSON" or not group:
             yield f"{name} does not log JSON to a group of this template"
-        elif group["LogGroupName"] != {"Fn::Sub": "/aws/lambda/${AWS::StackName}-" + name}:
+        elif text(group["LogGroupName"]) != "/aws/lambda/${AWS::StackName}-" + name:
             yield f"{name} logs to the group of another"
 
 
@@ -155,9 +159,12 @@ def only_the_page_gets_clerks_secret_key(resources):
 def the_webhook_exists_only_on_request(resources):
     if resources.conditions.get("HasWebhook") != {"Fn::Equals": [{"Ref": "ClerkWebhook"}, "true"]}:
         yield "the webhook exists without being asked for"
+    both = [{"Condition": "HasWebhook"}, {"Condition": "HasTopic"}]
+    if resources.conditions.get("WebhookIsWatched") != {"Fn::And": both}:
+        yield "the webhook is watched without being there, or without a topic"
     for name, resource in resources.all.items():
         of_the_webhook = name.startswith("Webhook")
-        if of_the_webhook != (resource.get("Condition") == "HasWebhook"):
+        if of_the_webhook != (resource.get("Condition") in ("HasWebhook", "WebhookIsWatched")):
             yield f"{name} has another condition than the webhook"
         if "webhookSecret" in json.dumps(resource) and resource["Type"] != "AWS::Lambda::Function":
             yield f"{name} has the webhook's secret"
@@ -181,18 +188,39 @@ def the_webhook_has_a_throttle_of_its_own(resources):
 
 
 def alarms_watch_everything(resources):
-    watched = []
+    watched = {}
     for name, alarm in resources.of("AWS::CloudWatch::Alarm").items():
         dimension = alarm["Dimensions"][0]
-        watched.append((alarm["Namespace"], alarm["MetricName"], dimension["Value"].get("Ref")))
-        topic = {"Fn::If": ["HasTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}
-        if alarm.get("AlarmActions") != [topic]:
+        watched[alarm["Namespace"], alarm["MetricName"], dimension["Value"].get("Ref")] = alarm
+        if alarm.get("AlarmActions") != [{"Ref": "AlarmTopicArn"}]:
             yield f"{name} tells nobody"
-    for name, (logical_id, _) in resources.functions().items():
-        if ("AWS/Lambda", "Errors", logical_id) not in watched:
-            yield f"nothing watches the errors of {name}"
-    if ("AWS/ApiGateway", "5xx", "Api") not in watched:
-        yield "nothing watches the API's answers of 500 and above"
+        if resources.all[name].get("Condition") not in ("HasTopic", "WebhookIsWatched"):
+            yield f"{name} exists without a topic"
+    for name, (logical_id, function) in resources.functions().items():
+        for metric in ("Errors", "Throttles", "Duration"):
+            if ("AWS/Lambda", metric, logical_id) not in watched:
+                yield f"nothing watches the {metric} of {name}"
+        slow = int(watched.get(("AWS/Lambda", "Duration", logical_id), {}).get("Threshold", 0))
+        if not 900 * function["Timeout"] <= slow < 1000 * function["Timeout"]:
+            yield f"the alarm for the duration of {name} is not near its timeout"
+    for metric in ("4xx", "5xx"):
+        if ("AWS/ApiGateway", metric, "Api") not in watched:
+            yield f"nothing watches the API's answers with {metric}"
+
+
+def tracing_is_asked_for(resources):
+    if resources.conditions.get("HasTracing") != {"Fn::Equals": [{"Ref": "Tracing"}, "true"]}:
+        yield "traces are written without being asked for"
+    for name, (_, function) in resources.functions().items():
+        if function.get("TracingConfig") != {"Mode": {"Fn::If": ["HasTracing", "Active", "PassThrough"]}}:
+            yield f"{name} is traced without being asked to"
+
+
+def the_dashboard_shows_every_log(resources):
+    dashboards = json.dumps(resources.of("AWS::CloudWatch::Dashboard"))
+    for name in resources.of("AWS::Logs::LogGroup"):
+        if f'{{"Ref": "{name}"}}' not in dashboards and f"${{{name}}}" not in dashboards:
+            yield f"the dashboard does not show {name}"
 
 
 def a_domain_closes_the_other_way_in(resources):
@@ -213,5 +241,7 @@ RULES = (
     the_webhook_exists_only_on_request,
     the_webhook_has_a_throttle_of_its_own,
     alarms_watch_everything,
+    tracing_is_asked_for,
+    the_dashboard_shows_every_log,
     a_domain_closes_the_other_way_in,
 )

@@ -1,16 +1,20 @@
 """The template as it is written and as it is translated, and broken copies of both."""
 
 import copy
+import difflib
 import json
 import re
+import subprocess
 
 import pytest
 
+import check_routes
+import commands
 import parameters
 import rules
 import source
 
-ORIGINAL = source.read()
+ORIGINAL = source.expanded(source.read())
 
 
 def broken(template, path, value, section="Resources"):
@@ -20,6 +24,7 @@ def broken(template, path, value, section="Resources"):
     place = template[section]
     for name in parents:
         place = place[int(name) if name.isdigit() else name]
+    last = int(last) if isinstance(place, list) else last
     if value is None:
         del place[last]
     else:
@@ -48,7 +53,8 @@ def test_every_rule_holds():
     assert findings(ORIGINAL) == []
 
 
-STATEMENT = "GetQuoteRole/Properties/Policies/0/PolicyDocument/Statement/0"
+STATEMENTS = "GetQuoteRole/Properties/Policies/0/PolicyDocument/Statement"
+STATEMENT = f"{STATEMENTS}/0"
 SECRET_KEY = "Properties/Environment/Variables/CLERK_SECRET_KEY"
 UNCONDITIONAL = {
     "Fn::Sub": "{{resolve:secretsmanager:${DatabaseSecret}:SecretString:clerkSecretKey::${DatabaseSecretVersion}}}"
@@ -105,11 +111,20 @@ SETTINGS = "Stage/Properties/DefaultRouteSettings"
         (f"SaveQuote/{WEBHOOK_SECRET}", URL, "save-quote has another webhook secret"),
         ("Stage/Properties/RouteSettings", None, "the webhook has no throttle of its own"),
         ("Stage/Metadata/WaitsFor", None, "the stage may be made before the route"),
+        (f"{STATEMENTS}/1", {"Effect": "Allow", "Action": "xray:*", "Resource": "*"}, "the role of get-quote may do"),
+        ("GetQuoteLogs/DeletionPolicy", None, "GetQuoteLogs does not say what becomes of it"),
+        ("GetQuote/Properties/Tracing", "Active", "get-quote is traced without being asked to"),
+        ("Dashboard", None, "the dashboard does not show GetQuoteLogs"),
         ("RenderPage/Properties/Timeout", None, "render-page has another runtime or timeout"),
         ("SaveQuote/Properties/Timeout", 12, "save-quote has another runtime or timeout"),
-        ("SaveQuoteErrors", None, "nothing watches the errors of save-quote"),
-        ("ServerErrors", None, "nothing watches the API's answers"),
+        ("SaveQuoteErrors", None, "nothing watches the Errors of save-quote"),
+        ("SaveQuoteThrottles", None, "nothing watches the Throttles of save-quote"),
+        ("SaveQuoteSlowness", None, "nothing watches the Duration of save-quote"),
+        ("SaveQuoteSlowness/Properties/Threshold", 10000, "the alarm for the duration of save-quote is not near"),
+        ("ServerErrors", None, "nothing watches the API's answers with 5xx"),
+        ("ClientErrors", None, "nothing watches the API's answers with 4xx"),
         ("ServerErrors/Properties/AlarmActions", None, "ServerErrors tells nobody"),
+        ("ServerErrors/Condition", None, "ServerErrors exists without a topic"),
         ("Api/Properties/DisableExecuteApiEndpoint", False, "the execute-api endpoint stays open"),
     ],
 )
@@ -149,6 +164,7 @@ def test_the_deploy_command_reads_every_parameter_as_yaml_does():
         ("ClerkSignInUrl", ["", "https://a.example/sign-in?x=y"], ["http://a.example/sign-in", "/sign-in"]),
         ("ClerkNonceHandshakes", ["true", "false"], ["", "True", "1", "sk_test_c2VjcmV0"]),
         ("ClerkWebhook", ["true", "false"], ["", "True", "whsec_c2VjcmV0"]),
+        ("Tracing", ["true", "false"], ["", "True", "Active"]),
         ("DomainName", ["", "quotes.example.com"], ["https://quotes.example.com", "quotes", "Quotes.example.com"]),
         ("DatabaseSecret", ["quotes/staging/database"], ["", "postgresql://o:pw@h/d"]),
         ("LogRetentionDays", ["30"], ["", "31", "0"]),
@@ -169,3 +185,41 @@ def test_every_parameter_is_explained():
     example = (source.PATH.parent / "stages" / "example.env").read_text(encoding="utf-8")
     assert [name for name in sorted(variables) if f"`{name}`" not in readme] == []
     assert [name for name in sorted(variables - {"ARCH"}) if f"{name}=" not in example] == []
+
+
+def test_a_further_function_takes_thirty_lines(tmp_path, monkeypatch):
+    """What CONTRIBUTING.md says to do with the template, done."""
+    contributing = (commands.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    step = contributing.partition("**The template**")[2].partition("8. **The README**")[0]
+    prints, names = re.findall(r"```sh\n(.*?)```", step, re.DOTALL)
+    before = source.PATH.read_text(encoding="utf-8")
+    path = tmp_path / "infra" / "template.yaml"
+    path.parent.mkdir()
+    path.write_text(before, encoding="utf-8")
+
+    def sh(script):
+        return subprocess.run(["sh", "-e"], cwd=tmp_path, input=script, capture_output=True, text=True, check=True).stdout
+
+    routes, function = sh(prints).split("  RandomQuote:\n")
+    text = before.replace("  PageRoute:\n", f"{routes}  PageRoute:\n")
+    path.write_text(text.replace("  SaveQuote:\n", f"  RandomQuote:\n{function}  SaveQuote:\n"), encoding="utf-8")
+    sh(names)
+
+    text = path.read_text(encoding="utf-8")
+    lines = difflib.unified_diff(before.splitlines(), text.splitlines(), n=0, lineterm="")
+    assert sum(line.startswith("+") and not line.startswith("+++") for line in lines) <= 30
+    assert source.lint(text) == []
+    project = check_routes.read()
+    router = '"/api/quote/random" = [{ method = "GET", function = "random-quote" }, { method = "HEAD", function = "random-quote" }]'
+    project = project._replace(
+        template=text,
+        functions=project.functions | {"random-quote": '[package]\nname = "random-quote"\n'},
+        workspace=project.workspace.replace('"/__clerk/', f'{router}\n"/__clerk/'),
+    )
+    found = check_routes.findings(project)
+    assert found["the_template_has_one_function_for_each_folder"] == []
+    assert found["the_template_has_the_routes_of_the_router"] == []
+    monkeypatch.setattr(rules, "ROUTES", check_routes.router_routes(project))
+    monkeypatch.setattr(rules, "FUNCTIONS", sorted(project.functions))
+    monkeypatch.setattr(rules, "READERS", rules.READERS | {"random-quote"})
+    assert findings(source.expanded(source.parse(text))) == []
