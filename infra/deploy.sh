@@ -4,6 +4,7 @@
 #   MIGRATE=1        apply pending migrations first, with MIGRATION_DATABASE_URL
 #   BUILD=0          deploy the existing artefacts
 #   ARCH, LAMBDA_DIR as for infra/build.sh
+#   MIGRATIONS       the program that applies them; by default it is built
 #   ARTIFACT_BUCKET  bucket for the artefacts; by default one that SAM makes
 set -eu
 # shellcheck source=infra/stage.sh
@@ -13,8 +14,11 @@ ARCH=${ARCH:-arm64}
 LAMBDA_DIR=${LAMBDA_DIR:-target/lambda}
 DATABASE_SECRET=${DATABASE_SECRET:-quotes/${STAGE:-}/database}
 
+# Where everything was built before, nothing is compiled.
+set -- cargo "https://rustup.rs"
+[ "${BUILD:-1}:${MIGRATIONS:+given}" != 0:given ] || set --
 begin sam "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html" \
-    cargo "https://rustup.rs" python3 "apt install python3" curl "apt install curl"
+    "$@" python3 "apt install python3" curl "apt install curl"
 
 case ${MIGRATE:-0} in
 0) ;;
@@ -57,7 +61,11 @@ folder=$(CDPATH='' cd -- "$LAMBDA_DIR" 2>/dev/null && pwd) || fail "LAMBDA_DIR h
 sed "s|\.\./target/lambda/|$folder/|" infra/template.yaml >"$work/template.yaml"
 
 if [ "${MIGRATE:-0}" = 1 ]; then
-    cargo run --quiet --locked --package migrations
+    if [ -n "${MIGRATIONS:-}" ]; then
+        "$MIGRATIONS"
+    else
+        cargo run --quiet --locked --package migrations
+    fi
 fi
 
 if [ -n "${ARTIFACT_BUCKET:-}" ]; then

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Checks licences, sources and banned crates with cargo-deny, which it installs at the first run.
+# Checks licences, sources and banned crates with cargo-deny, which it installs at the first
+# run; `deny.sh advisories` checks known vulnerabilities instead, and needs the internet.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,4 +9,5 @@ folder=$PWD/.dev/cargo-deny
 if ! "$folder/bin/cargo-deny" --version 2>/dev/null | grep -q "$version"; then
     cargo install --locked --quiet --root "$folder" --version "$version" cargo-deny
 fi
-"$folder/bin/cargo-deny" --locked check licenses sources bans
+[ $# -gt 0 ] || set -- licenses sources bans
+"$folder/bin/cargo-deny" --locked check "$@"

@@ -4,19 +4,22 @@ import pathlib
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 import yaml
 
 import commands
+from test_commands import programs
 
 WORKFLOWS = sorted((commands.ROOT / ".github" / "workflows").glob("*.yml"))
+DEPENDABOT = commands.ROOT / ".github" / "dependabot.yml"
 
 
 def tool(name, *arguments):
     """What a linter of this venv says, and its exit status."""
     program = pathlib.Path(sys.executable).with_name(name)
-    result = subprocess.run([program, *arguments, *WORKFLOWS], capture_output=True, text=True, check=False)
+    result = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     return result.returncode, result.stdout + result.stderr
 
 
@@ -26,13 +29,14 @@ def read(name):
     return {"on" if key is True else key: value for key, value in yaml.safe_load(text).items()}
 
 
-def test_the_schema_holds():
-    status, said = tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows")
+@pytest.mark.parametrize(("schema", "files"), [("github-workflows", WORKFLOWS), ("dependabot", [DEPENDABOT])])
+def test_the_schema_holds(schema, files):
+    status, said = tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
     assert status == 0, said
 
 
 def test_zizmor_finds_nothing():
-    status, said = tool("zizmor", "--offline", "--no-progress", "--persona", "pedantic")
+    status, said = tool("zizmor", "--offline", "--no-progress", "--persona", "pedantic", *WORKFLOWS, DEPENDABOT)
     assert status == 0, said
 
 
@@ -61,8 +65,42 @@ def test_a_pull_request_gets_no_secret_and_may_only_read():
     assert "secrets." not in text
 
 
+def test_the_minimum_supported_rust_is_tested():
+    job = read("ci.yml")["jobs"]["minimum-rust"]
+    assert "cargo test --workspace --locked --no-fail-fast" in runs(job)
+    # The toolchain is the one that Cargo.toml names; the command is the workflow's.
+    command = re.search(r"\$\((.*)\)", runs(job)[0])[1]
+    named = subprocess.run(["sh", "-c", command], cwd=commands.ROOT, capture_output=True, text=True, check=True).stdout
+    manifest = tomllib.loads((commands.ROOT / "Cargo.toml").read_text(encoding="utf-8"))
+    assert named.strip() == manifest["workspace"]["package"]["rust-version"]
+
+
+def test_advisories_are_looked_up_every_week():
+    workflow = read("advisories.yml")
+    assert [entry["cron"].split()[2:] for entry in workflow["on"]["schedule"]] == [["*", "*", "1"]]
+    assert "sh tests/deny.sh advisories" in [run for job in workflow["jobs"].values() for run in runs(job)]
+
+
+def test_dependabot_looks_at_every_list_of_dependencies():
+    kinds = {"Cargo.lock": "cargo", "package.json": "npm", "requirements.txt": "pip"}
+    listed = subprocess.run(["git", "ls-files"], cwd=commands.ROOT, capture_output=True, text=True, check=True)
+    files = [pathlib.PurePosixPath("/") / line for line in listed.stdout.splitlines()]
+    wanted = {(kinds[file.name], str(file.parent)) for file in files if file.name in kinds} | {("github-actions", "/")}
+    updates = yaml.safe_load(DEPENDABOT.read_text(encoding="utf-8"))["updates"]
+    assert wanted == {
+        (update["package-ecosystem"], folder)
+        for update in updates
+        for folder in update.get("directories", [update.get("directory")])
+    }
+
+
+def runs(job):
+    """The commands of a job."""
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
 def test_a_deployment_gets_every_setting_that_is_documented():
-    (job,) = read("deploy.yml")["jobs"].values()
+    job = read("deploy.yml")["jobs"]["deploy"]
     given = next(step["env"] for step in job["steps"] if step.get("run") == "make deploy")
     readme = (commands.INFRA / "README.md").read_text(encoding="utf-8")
     table = re.search(r"\n## Settings\n.*?\n\n(\|.*?)\n\n", readme, re.DOTALL)[1]
@@ -70,7 +108,7 @@ def test_a_deployment_gets_every_setting_that_is_documented():
     # The credentials are a role's, and the artefacts are those that were built.
     elsewhere = {"AWS_REGION", "AWS_PROFILE", "ARCH", "LAMBDA_DIR"}
     assert documented >= elsewhere | {"CLERK_PUBLISHABLE_KEY"}
-    assert given.keys() - {"BUILD", "STAGE", "MIGRATE"} == documented - elsewhere
+    assert given.keys() - {"BUILD", "MIGRATIONS", "STAGE", "MIGRATE"} == documented - elsewhere
     for name in documented - elsewhere:
         kind = "secrets" if name == "MIGRATION_DATABASE_URL" else "vars"
         assert given[name] == f"${{{{ {kind}.{name} }}}}"
@@ -79,8 +117,32 @@ def test_a_deployment_gets_every_setting_that_is_documented():
 def test_a_deployment_is_asked_for_and_has_no_key_of_its_own():
     workflow = read("deploy.yml")
     assert list(workflow["on"]) == ["workflow_dispatch"]
-    (job,) = workflow["jobs"].values()
+    job = workflow["jobs"]["deploy"]
     assert job["environment"] == "${{ inputs.stage }}"
     assert job["permissions"] == {"contents": "read", "id-token": "write"}
     text = (commands.ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8")
     assert re.findall(r"secrets\.(\w+)", text) == ["MIGRATION_DATABASE_URL"]
+
+
+def test_what_was_built_is_deployed_without_cargo(tmp_path):
+    path = programs(tmp_path, "sh", "basename", "dirname")
+    result = commands.run("deploy", STAGE="staging", BUILD="0", MIGRATIONS="target/lambda/migrations", PATH=path)
+    assert "deploy: aws is missing" in result.stderr and "cargo" not in result.stderr
+    assert "deploy: cargo is missing" in commands.run("deploy", STAGE="staging", BUILD="0", PATH=path).stderr
+
+
+def test_what_builds_has_no_token_and_what_has_one_builds_nothing():
+    jobs = read("deploy.yml")["jobs"]
+    assert sorted(jobs) == ["attest", "build", "deploy"]
+    assert jobs["build"]["permissions"] == {"contents": "read"}
+    assert "environment" not in jobs["build"] and "make build" in runs(jobs["build"])
+    for name in ("attest", "deploy"):
+        assert jobs[name]["needs"] == "build"
+        assert not [run for run in runs(jobs[name]) if re.search(r"cargo|rustup|make build", run)]
+    # What it signs is what it was given: no code of the repository runs there.
+    assert jobs["attest"]["permissions"] == {"id-token": "write", "attestations": "write"}
+    assert runs(jobs["attest"]) == []
+    assert not [step for step in jobs["attest"]["steps"] if "checkout" in step["uses"]]
+    deploy = next(step["env"] for step in jobs["deploy"]["steps"] if step.get("run") == "make deploy")
+    assert deploy["BUILD"] == "0" and deploy["MIGRATIONS"] == "target/lambda/migrations"
+    assert "cp target/release/migrations target/lambda/" in runs(jobs["build"])
