@@ -25,6 +25,18 @@ program=$(cargo run --quiet --locked --bin dev -- cargo-lambda)
 PATH=$(dirname "$program"):$PATH
 export PATH
 
+# The same commit makes the same bytes wherever it is built: no program names a folder
+# of the builder. Names of files in panics and in errors of C code would.
+# These two variables cannot say a folder with a blank. cargo-lambda adds to the first.
+for folder in "$PWD=/quotes" "${CARGO_HOME:-$HOME/.cargo}=/cargo"; do
+    case $folder in
+    *[[:space:]]*) continue ;;
+    esac
+    RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$folder"
+    CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=$folder"
+done
+export RUSTFLAGS CFLAGS
+
 set --
 for function in $FUNCTIONS; do
     rm -rf "${LAMBDA_DIR:?}/$function"
@@ -36,6 +48,6 @@ CARGO_TARGET_DIR="target/artefacts/$ARCH" cargo lambda build --release --locked 
     --output-format zip "$flag" --lambda-dir "$LAMBDA_DIR" "$@"
 
 # shellcheck disable=SC2086 # one argument for each function
-python3 infra/add_roots.py "$LAMBDA_DIR" $FUNCTIONS
+python3 infra/pack.py "$LAMBDA_DIR" $FUNCTIONS
 # shellcheck disable=SC2086
 python3 infra/check_artefacts.py "$ARCH" "$GLIBC" "$LAMBDA_DIR" $FUNCTIONS

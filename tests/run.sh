@@ -84,6 +84,7 @@ slow() {
     stage "database tests in hundreds of rounds" cargo test --locked --package tests --test rounds -- --nocapture
     stage "artefacts for x86_64" make build ARCH=x86_64 LAMBDA_DIR=target/lambda-x86_64
     stage "artefacts for arm64" make build
+    stage "bills of materials" sh infra/sbom.sh
     stage "infrastructure" sh infra/test.sh
     stage "benchmark, a few rounds" sh bench/run.sh --quick
 }

@@ -7,8 +7,11 @@ libc6-arm64-cross).
 import json
 import os
 import pathlib
+import re
 import subprocess
+import sys
 import tempfile
+import tomllib
 import zipfile
 
 import pytest
@@ -112,6 +115,48 @@ def test_an_artefact_is_a_program_and_the_roots(arch, function):
         assert artefact.getinfo("bootstrap").external_attr >> 16 & 0o555 == 0o555
         assert artefact.read("roots.pem") == ROOTS.read_bytes()
         assert artefact.getinfo("roots.pem").external_attr >> 16 & 0o444 == 0o444
+
+
+@pytest.mark.parametrize("arch", sorted(MACHINES))
+@pytest.mark.parametrize("function", rules.FUNCTIONS)
+def test_an_artefact_does_not_say_where_and_when_it_was_built(arch, function):
+    """What a second build in another folder would change; infra/reproducible.sh makes one."""
+    cargo = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo"))
+    with zipfile.ZipFile(artefacts.folder(arch) / function / "bootstrap.zip") as artefact:
+        assert {entry.date_time for entry in artefact.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        program = artefact.read("bootstrap")
+    # OpenSSL, where it is linked, names the folder that it was installed to for linking.
+    program = re.sub(rb"[^\0]*/openssl-build/install/[^\0]*", b"", program)
+    for folder in (commands.ROOT, cargo):
+        assert program.count(bytes(folder)) == 0, folder
+
+
+@pytest.mark.parametrize("function", rules.FUNCTIONS)
+def test_a_bill_of_materials_lists_the_crates_in_the_lock_file(function):
+    bill = json.loads((artefacts.folder("arm64") / function / "bom.json").read_text(encoding="utf-8"))
+    assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", function)
+    components = {(component["name"], component["version"]) for component in bill["components"]}
+    lock = tomllib.loads((commands.ROOT / "Cargo.lock").read_text(encoding="utf-8"))
+    assert components <= {(package["name"], package["version"]) for package in lock["package"]}
+    names = {name for name, _ in components}
+    assert {"shared", "clerk-auth", "lambda_http", "tokio-postgres", "native-tls", "jsonwebtoken"} <= names
+    # What only tests and development use is not in it.
+    assert not names & {"tests", "dev", "bench", "fuzz", "reqwest", "clap", "bolero"}
+    assert str(commands.ROOT) not in json.dumps(bill)
+
+
+def test_what_is_packed_twice_is_the_same(tmp_path):
+    packed = []
+    for number, mode in ((1, 0o644), (2, 0o755)):
+        artefact = tmp_path / str(number) / "get-quote" / "bootstrap.zip"
+        artefact.parent.mkdir(parents=True)
+        with zipfile.ZipFile(artefact, "w") as file:
+            entry = zipfile.ZipInfo("bootstrap", (2026, 1, number, 0, 0, 0))
+            entry.external_attr = mode << 16
+            file.writestr(entry, b"program")
+        subprocess.run([sys.executable, commands.INFRA / "pack.py", artefact.parents[1], "get-quote"], check=True)
+        packed.append(artefact.read_bytes())
+    assert packed[0] == packed[1]
 
 
 @pytest.mark.parametrize("arch", [artefacts.NATIVE] if artefacts.NATIVE == "arm64" else sorted(MACHINES))

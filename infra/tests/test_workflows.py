@@ -75,10 +75,11 @@ def test_the_minimum_supported_rust_is_tested():
     assert named.strip() == manifest["workspace"]["package"]["rust-version"]
 
 
-def test_advisories_are_looked_up_every_week():
-    workflow = read("advisories.yml")
+def test_advisories_and_artefacts_are_looked_at_every_week():
+    workflow = read("weekly.yml")
     assert [entry["cron"].split()[2:] for entry in workflow["on"]["schedule"]] == [["*", "*", "1"]]
-    assert "sh tests/deny.sh advisories" in [run for job in workflow["jobs"].values() for run in runs(job)]
+    commands = [run for job in workflow["jobs"].values() for run in runs(job)]
+    assert {"sh tests/deny.sh advisories", "sh infra/reproducible.sh"} <= set(commands)
 
 
 def test_dependabot_looks_at_every_list_of_dependencies():
