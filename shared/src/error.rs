@@ -4,7 +4,7 @@ use clerk_auth::{KeySetUnavailable, Reason, WebhookError};
 use http::StatusCode;
 
 use crate::database::DatabaseError;
-use crate::quote::MessageError;
+use crate::quote::{ChangeError, MessageError, Quote};
 
 /// Why a request could not be answered.
 ///
@@ -31,6 +31,8 @@ pub enum Error {
     OtherUser,
     /// The user has no quote.
     NoQuote,
+    /// A change of another quote than this, which is the saved one.
+    Changed(Option<Quote>),
     /// Nothing is at this path.
     NotFound,
     /// The path exists, for the methods named.
@@ -59,6 +61,15 @@ pub enum Error {
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl From<ChangeError> for Error {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Changed(quote) => Self::Changed(quote),
+            ChangeError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
 /// Everything that is said about one kind of error: a row of the table below.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ErrorKind {
@@ -81,7 +92,7 @@ pub struct ErrorKind {
 /// The table; [`Error::kind`] finds the row of an error. One line for what the
 /// sender is told, one for what only pages show.
 #[rustfmt::skip]
-static KINDS: [ErrorKind; 19] = [
+static KINDS: [ErrorKind; 20] = [
     row("unreadable", 400, "The request cannot be read."),
     row("not-signed-in", 401, "Not signed in, or the session had expired.")
         .on_page("You are signed in, but not for this page", "You are signed in again now: please repeat it."),
@@ -90,6 +101,7 @@ static KINDS: [ErrorKind; 19] = [
     row("cross-site", 403, "Refused: a page of another site sent the request."),
     row("other-user", 409, "Not done: somebody else had signed in on this browser meanwhile."),
     row("no-quote", 404, "No quote is saved."),
+    row("changed", 412, "Not done: the quote was changed elsewhere meanwhile."),
     row("not-found", 404, "Nothing is here.")
         .on_page("Nothing is here", "The address leads nowhere."),
     row("method-not-allowed", 405, "This method is not allowed here.")
@@ -162,6 +174,7 @@ impl Error {
             Self::CrossSite => "cross-site",
             Self::OtherUser => "other-user",
             Self::NoQuote => "no-quote",
+            Self::Changed(_) => "changed",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed { .. } => "method-not-allowed",
             Self::TooLarge => "body-too-large",
@@ -212,6 +225,7 @@ mod tests {
             Error::CrossSite,
             Error::OtherUser,
             Error::NoQuote,
+            Error::Changed(None),
             Error::NotFound,
             Error::MethodNotAllowed { allow: "GET" },
             Error::TooLarge,

@@ -1,8 +1,9 @@
-//! The flash cookie: what a form could not do, kept for the next page.
+//! The flash cookie: what a form could not do, or deleted, kept for the next page.
 //!
 //! A form post ends in a redirect, also when its session had expired or the
 //! database did not answer. What was typed, and why it was not saved, wait in
-//! this cookie for the next page and not in a URL, which would be logged.
+//! this cookie for the next page and not in a URL, which would be logged. So does a
+//! quote that was deleted, until the page has offered to undo that.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,14 +26,22 @@ const FLASH_MAX_AGE: u32 = 300;
 /// cookie has 2.7 KB, which leaves room for Clerk's cookies at the gateway.
 const MAX_TEXT_BYTES: usize = 2_000;
 
-/// What a form could not do.
+/// What follows a text that was cut.
+const CUT_MARK: &str = ".";
+
+/// In the place of an error's code: a form deleted the text.
+const DELETED: &str = "deleted";
+
+/// What a form could not do, or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flash {
-    /// Why. One of the program's own texts: the cookie names a code, because a
-    /// client can change it.
-    pub error: &'static ErrorKind,
-    /// What was typed; empty for a form without text. Cut when too long.
+    /// Why it could not; `None`: it deleted the text. One of the program's own texts:
+    /// the cookie names a code, because a client can change it.
+    pub error: Option<&'static ErrorKind>,
+    /// What was typed or deleted; empty for a form without text.
     pub text: String,
+    /// Whether that is only the beginning.
+    pub is_cut: bool,
     /// Hash of the user whose page the form was on; empty: no page of ours.
     author: String,
 }
@@ -43,12 +52,18 @@ impl Flash {
     pub fn read(request: &Request) -> Option<Self> {
         let value = request.cookie(name(request))?;
         let mut fields = value.splitn(3, '.');
-        let error = ErrorKind::with_code(fields.next()?)?;
+        let error = match fields.next()? {
+            DELETED => None,
+            code => Some(ErrorKind::with_code(code)?),
+        };
         let author = fields.next()?.to_owned();
-        let text = URL_SAFE_NO_PAD.decode(fields.next()?).ok()?;
+        let text = fields.next()?;
+        let whole = text.strip_suffix(CUT_MARK);
+        let bytes = URL_SAFE_NO_PAD.decode(whole.unwrap_or(text)).ok()?;
         Some(Self {
             error,
-            text: shorten(&String::from_utf8(text).ok()?).to_owned(),
+            text: shorten(&String::from_utf8(bytes).ok()?).to_owned(),
+            is_cut: whole.is_some(),
             author,
         })
     }
@@ -64,15 +79,30 @@ impl Flash {
 /// The `Set-Cookie` value that keeps what this form post could not do. A text that
 /// comes from no page of ours has no author and is not kept.
 pub(crate) fn keep(request: &Request, error: &Error) -> String {
-    // The hash has 8 characters; a client may send others.
-    let is_hash_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let author = request.author().unwrap_or_default();
-    let known = author.len() == 8 && author.bytes().all(is_hash_byte);
-    let author = if known { &author } else { "" };
-    let field = request.form_field("message").filter(|_| known);
+    let author = author(request);
+    let field = request.form_field("message").filter(|_| author.is_some());
     let text = String::from_utf8_lossy(&field.unwrap_or_default()).replace('\0', "");
-    let text = URL_SAFE_NO_PAD.encode(shorten(&text));
-    let value = format!("{}.{author}.{text}", error.code());
+    keep_text(request, error.code(), &author.unwrap_or_default(), &text)
+}
+
+/// The `Set-Cookie` value that keeps what this form post deleted, if it comes from a
+/// page of ours.
+pub(crate) fn keep_deleted(request: &Request, text: &str) -> Option<String> {
+    Some(keep_text(request, DELETED, &author(request)?, text))
+}
+
+/// The user's hash that a form has. A client may send what is none.
+fn author(request: &Request) -> Option<String> {
+    let is_hash_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let is_hash = |author: &String| author.len() == 8 && author.bytes().all(is_hash_byte);
+    request.author().filter(is_hash)
+}
+
+fn keep_text(request: &Request, code: &str, author: &str, text: &str) -> String {
+    let kept = shorten(text);
+    let mark = if kept == text { "" } else { CUT_MARK };
+    let kept = URL_SAFE_NO_PAD.encode(kept);
+    let value = format!("{code}.{author}.{kept}{mark}");
     cookie(request, &value, FLASH_MAX_AGE)
 }
 
@@ -126,8 +156,8 @@ mod tests {
     #[test]
     fn the_next_page_gets_the_text_and_why_it_was_not_saved() {
         let flash = after(&Error::Message(MessageError::TooLong), "message=a+b%21").unwrap();
-        assert_eq!(flash.error.code, "message-too-long");
-        assert_eq!(flash.text, "a b!");
+        assert_eq!(flash.error.unwrap().code, "message-too-long");
+        assert_eq!((&*flash.text, flash.is_cut), ("a b!", false));
         let deletion = after(&Error::CrossSite, "").unwrap();
         assert_eq!(deletion.text, "");
     }
@@ -137,6 +167,7 @@ mod tests {
         let body = format!("message={}", "é".repeat(MAX_TEXT_BYTES));
         let flash = after(&Error::TooLarge, &body).unwrap();
         assert_eq!(flash.text, "é".repeat(MAX_TEXT_BYTES / 2));
+        assert!(flash.is_cut);
         assert_eq!(shorten("aé"), "aé");
     }
 

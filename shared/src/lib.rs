@@ -12,9 +12,10 @@
 //! | [`quote`] | the quote and all the SQL there is |
 //! | [`error`] | why a request could not be answered, and what is said about it |
 //! | `request` | an event of the HTTP API as a request, and its body |
+//! | [`condition`] | what a request asks for, depending on what is saved |
 //! | [`auth`] | the policy: who the user is, and the same-origin rule |
+//! | [`flash`] | the cookie that keeps what a form could not do, or deleted |
 //! | [`response`] | responses and their headers |
-//! | [`flash`] | the cookie that keeps what a form could not do |
 //! | [`webhook`] | which user a message of Clerk's says is deleted |
 //! | `app` | the Lambda loop around a handler |
 //!
@@ -22,6 +23,7 @@
 
 mod app;
 pub mod auth;
+pub mod condition;
 pub mod config;
 pub mod database;
 pub mod error;

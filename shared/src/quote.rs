@@ -80,6 +80,65 @@ pub struct Quote {
     pub message: String,
     /// When the text last changed: RFC 3339, UTC.
     pub saved_at: String,
+    /// Tells it from every other quote of the user.
+    #[serde(skip)]
+    pub version: Version,
+}
+
+/// Which text a quote has, and since when: what an entity tag has in its quotes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version(String);
+
+impl Version {
+    /// What a client sent, if it can be a version.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        ((1..=16).contains(&text.len()) && text.bytes().all(is_digit))
+            .then(|| Self(text.to_owned()))
+    }
+
+    /// Up to 16 hexadecimal digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What must be saved now for a change to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Anything or nothing.
+    Always,
+    /// No quote.
+    NoQuote,
+    /// A quote.
+    AnyQuote,
+    /// A quote of one of these versions.
+    Versions(Vec<Version>),
+}
+
+impl Condition {
+    /// The versions that may be replaced; `None`: each.
+    fn versions(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::Always | Self::AnyQuote => None,
+            Self::NoQuote => Some(Vec::new()),
+            Self::Versions(versions) => Some(versions.iter().map(Version::as_str).collect()),
+        }
+    }
+}
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// Its condition does not hold, and what it would do is not done. This is saved
+    /// now.
+    #[error("the quote was changed")]
+    Changed(Option<Quote>),
+    /// The user was deleted, or the database cannot be reached or refuses.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
 }
 
 /// What saving did.
@@ -91,43 +150,123 @@ pub struct Saved {
     pub created: bool,
 }
 
-/// `create_ts` as RFC 3339 in UTC. The original application's column has no
-/// time zone; `extract(epoch …)` reads such a time as UTC whatever the
-/// session's zone is, which behind a pooler another client may have set.
-macro_rules! saved_at {
-    () => {
-        r#"to_char(to_timestamp(extract(epoch FROM create_ts)) AT TIME ZONE 'UTC',
-                   'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"#
+/// The version of a row, which no setting of the session changes. 64 bits, because it
+/// need only differ from the others of one user.
+macro_rules! version {
+    ($row:literal) => {
+        concat!(
+            "to_hex(hash_record_extended((",
+            $row,
+            ".create_ts, ",
+            $row,
+            ".message), 0))"
+        )
+    };
+}
+
+/// A row as a [`Quote`], with `create_ts` as RFC 3339 in UTC. The original
+/// application's column has no time zone; `extract(epoch …)` reads such a time as
+/// UTC whatever the session's zone is, which behind a pooler another client may
+/// have set.
+macro_rules! quote {
+    ($row:literal) => {
+        concat!(
+            $row,
+            ".message, to_char(to_timestamp(extract(epoch FROM ",
+            $row,
+            r#".create_ts)) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), "#,
+            version!($row)
+        )
     };
 }
 
 const FIND: &str = concat!(
-    "SELECT message, ",
-    saved_at!(),
+    "SELECT ",
+    quote!("user_messages"),
     " FROM user_messages WHERE user_id = $1"
 );
 
+/// The row to save, $1 and $2.
+///
 /// The time goes in as text through the row's own type: `…Z` is right for a
 /// column with and without time zone, where a `timestamptz` would be turned
 /// into the session's local time by the latter.
-///
-/// A text that did not change keeps its time. A new row has no `xmax`.
-const SAVE: &str = concat!(
-    r#"INSERT INTO user_messages (user_id, message, create_ts)
-       SELECT user_id, message, create_ts FROM json_populate_record(
+macro_rules! new_row {
+    () => {
+        r#" FROM json_populate_record(
            NULL::user_messages,
            json_build_object('user_id', $1, 'message', $2, 'create_ts',
-               to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
-       ON CONFLICT (user_id) DO UPDATE SET
-           message = excluded.message,
-           create_ts = CASE WHEN user_messages.message = excluded.message
-                            THEN user_messages.create_ts ELSE excluded.create_ts END
-       RETURNING message, "#,
-    saved_at!(),
-    ", xmax = 0"
+               to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))) "#
+    };
+}
+
+/// Replaces a row of a version in $3, or any where that is null.
+///
+/// A text that did not change keeps its time. A row of another version is updated
+/// to what it is: so the statement returns what is saved now, also when that is
+/// newer than what the statement can see. A new row has no `xmax`.
+macro_rules! replace {
+    () => {
+        concat!(
+            "SET message = CASE WHEN ",
+            is_kept!(),
+            " THEN user_messages.message ELSE excluded.message END,
+                 create_ts = CASE WHEN ",
+            is_kept!(),
+            " THEN user_messages.create_ts ELSE excluded.create_ts END "
+        )
+    };
+}
+
+macro_rules! is_kept {
+    () => {
+        concat!(
+            "user_messages.message = excluded.message OR ",
+            version!("user_messages"),
+            " <> ALL ($3)"
+        )
+    };
+}
+
+const SAVE: &str = concat!(
+    "INSERT INTO user_messages (user_id, message, create_ts) SELECT user_id, message, create_ts",
+    new_row!(),
+    "ON CONFLICT (user_id) DO UPDATE ",
+    replace!(),
+    "RETURNING ",
+    quote!("user_messages"),
+    ", user_messages.xmax = 0"
 );
 
-const DELETE: &str = "DELETE FROM user_messages WHERE user_id = $1";
+/// Saves only over a quote. An INSERT could not see that one was just deleted.
+const REPLACE: &str = concat!(
+    "UPDATE user_messages ",
+    replace!(),
+    new_row!(),
+    "AS excluded WHERE user_messages.user_id = excluded.user_id RETURNING ",
+    quote!("user_messages"),
+    ", false"
+);
+
+/// Whether a row has a version in $2, or that is null.
+macro_rules! is_deletable {
+    ($row:literal) => {
+        concat!("coalesce(", version!($row), " = ANY ($2), true)")
+    };
+}
+
+/// Returns the quote that there was, and whether it was deleted. FOR UPDATE finds
+/// the newest one, and keeps it until it is deleted.
+const DELETE: &str = concat!(
+    "WITH found AS (SELECT * FROM user_messages WHERE user_id = $1 FOR UPDATE),
+          deleted AS (DELETE FROM user_messages WHERE user_id = $1 AND ",
+    is_deletable!("user_messages"),
+    ") SELECT ",
+    quote!("found"),
+    ", ",
+    is_deletable!("found"),
+    " FROM found"
+);
 
 /// See V2 in `migrations/sql`.
 const FORGET: &str = "SELECT forget_user($1)";
@@ -145,37 +284,60 @@ pub async fn find(database: &Database, user: &UserId) -> Result<Option<Quote>, D
 /// Saves the user's quote in place of the one before.
 ///
 /// # Errors
-/// The user was deleted, or the database cannot be reached or refuses.
+/// The condition does not hold and another text is saved, the user was deleted, or
+/// the database cannot be reached or refuses.
 pub async fn save(
     database: &Database,
     user: &UserId,
     message: &Message,
-) -> Result<Saved, DatabaseError> {
+    condition: &Condition,
+) -> Result<Saved, ChangeError> {
     let parameters = [
         (&user.as_str() as _, Type::TEXT),
         (&message.as_str() as _, Type::TEXT),
+        (&condition.versions() as _, Type::TEXT_ARRAY),
     ];
-    let saved = database.run(SAVE, &parameters).await?;
-    let row = saved
-        .rows
-        .first()
-        .ok_or_else(|| DatabaseError::Statement("nothing was saved".to_owned()))?;
-    Ok(Saved {
-        quote: quote(row)?,
-        // After a repeat the row is new or not as chance had it: whether the first
-        // attempt came to write it.
-        created: row.try_get(2)? && !saved.may_be_repeated,
-    })
+    let sql = match condition {
+        Condition::Always | Condition::NoQuote => SAVE,
+        Condition::AnyQuote | Condition::Versions(_) => REPLACE,
+    };
+    let saved = database.run(sql, &parameters).await?;
+    let row = saved.rows.first().ok_or(ChangeError::Changed(None))?;
+    let quote = quote(row)?;
+    // What was to be saved may be saved already, by an attempt whose answer was lost:
+    // then the condition does not matter (RFC 9110, 13.1.1).
+    if quote.message != message.as_str() {
+        return Err(ChangeError::Changed(Some(quote)));
+    }
+    // After a repeat the row is new or not as chance had it: whether the first
+    // attempt came to write it.
+    let created = flag(row)? && !saved.may_be_repeated;
+    Ok(Saved { quote, created })
 }
 
-/// Deletes the user's quote; one that is not there is no error.
+/// Deletes the user's quote and returns it; one that is not there is no error.
 ///
 /// # Errors
-/// The database cannot be reached or refuses.
-pub async fn delete(database: &Database, user: &UserId) -> Result<(), DatabaseError> {
-    let parameters = [(&user.as_str() as _, Type::TEXT)];
-    database.run(DELETE, &parameters).await?;
-    Ok(())
+/// The condition does not hold for the quote, or the database cannot be reached or
+/// refuses.
+pub async fn delete(
+    database: &Database,
+    user: &UserId,
+    condition: &Condition,
+) -> Result<Option<Quote>, ChangeError> {
+    let parameters = [
+        (&user.as_str() as _, Type::TEXT),
+        (&condition.versions() as _, Type::TEXT_ARRAY),
+    ];
+    let found = database.run(DELETE, &parameters).await?;
+    let Some(row) = found.rows.first() else {
+        return Ok(None);
+    };
+    let quote = Some(quote(row)?);
+    match flag(row)? {
+        true => Ok(quote),
+        false => Err(ChangeError::Changed(quote)),
+    }
 }
 
 /// Deletes the quote of a user whom Clerk deleted, if there is one, and lets none
@@ -192,7 +354,13 @@ fn quote(row: &Row) -> Result<Quote, DatabaseError> {
     Ok(Quote {
         message: row.try_get(0)?,
         saved_at: row.try_get(1)?,
+        version: Version(row.try_get(2)?),
     })
+}
+
+/// What a statement returns beside the quote.
+fn flag(row: &Row) -> Result<bool, DatabaseError> {
+    Ok(row.try_get(3)?)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
-    REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY, VARY, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY, VARY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, StatusCode};
 use lambda_http::Body;
@@ -13,7 +13,9 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::condition::is_known;
 use crate::error::Error;
+use crate::flash;
 use crate::quote::{Quote, Saved};
 use crate::request::Request;
 
@@ -23,10 +25,14 @@ pub type Response = http::Response<Body>;
 /// Policy of every response that is no page: nothing may be loaded or framed.
 const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
 
-/// 200 with the quote.
+/// 200 with the quote; 304 where the client has it. No cache keeps it: a page asks
+/// again with the version that it shows, when it becomes visible.
 #[must_use]
-pub fn found(quote: &Quote) -> Response {
-    json_body(StatusCode::OK, "application/json", quote)
+pub fn found(request: &Request, quote: &Quote) -> Response {
+    if is_known(request, &quote.version) {
+        return with_tag(empty(StatusCode::NOT_MODIFIED), quote);
+    }
+    with_tag(json_body(StatusCode::OK, "application/json", quote), quote)
 }
 
 /// 201 for a new quote, 200 for one replaced; 303 to the page for a form.
@@ -40,16 +46,22 @@ pub fn saved(request: &Request, saved: &Saved) -> Response {
     } else {
         StatusCode::OK
     };
-    json_body(status, "application/json", &saved.quote)
+    let quote = &saved.quote;
+    with_tag(json_body(status, "application/json", quote), quote)
 }
 
-/// 204; 303 to the page for a form.
+/// 204. 303 to the page for a form; there the deletion of this quote can be undone.
 #[must_use]
-pub fn deleted(request: &Request) -> Response {
-    if *request.method() == Method::POST {
-        return redirect(StatusCode::SEE_OTHER, "/");
+pub fn deleted(request: &Request, quote: Option<&Quote>) -> Response {
+    if *request.method() != Method::POST {
+        return empty(StatusCode::NO_CONTENT);
     }
-    empty(StatusCode::NO_CONTENT)
+    let mut response = redirect(StatusCode::SEE_OTHER, "/");
+    let kept = quote.and_then(|quote| flash::keep_deleted(request, &quote.message));
+    if let Some(cookie) = kept {
+        set_cookie(&mut response, &cookie);
+    }
+    response
 }
 
 /// A page. `policy` is its Content-Security-Policy.
@@ -96,6 +108,9 @@ pub fn problem(error: &Error) -> Response {
     if let Error::Unauthorized { reason, .. } = error {
         body["reason"] = reason.as_str().into();
     }
+    if let Error::Changed(quote) = error {
+        body["quote"] = json!(quote);
+    }
     let mut response = json_body(status, "application/problem+json", &body);
     add_error_headers(&mut response, error);
     response
@@ -111,6 +126,9 @@ pub fn add_error_headers(response: &mut Response, error: &Error) {
     }
     if let Error::MethodNotAllowed { allow } = error {
         set(response, ALLOW, allow);
+    }
+    if let Error::Changed(Some(quote)) = error {
+        set(response, ETAG, &tag(quote));
     }
     if let Some(seconds) = error.kind().retry_after_secs {
         set(response, RETRY_AFTER, &seconds.to_string());
@@ -178,6 +196,16 @@ pub(crate) fn into_event_answer(response: Response) -> ApiGatewayV2httpResponse 
     answer
 }
 
+fn with_tag(mut response: Response, quote: &Quote) -> Response {
+    set(&mut response, ETAG, &tag(quote));
+    response
+}
+
+/// The quote's entity tag.
+fn tag(quote: &Quote) -> String {
+    format!("\"{}\"", quote.version.as_str())
+}
+
 /// Sets a header; a value that is no legal one is left out.
 fn set(response: &mut Response, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
@@ -205,16 +233,20 @@ mod tests {
 
     use super::*;
     use crate::database::DatabaseError;
+    use crate::quote::Version;
     use crate::testing::request;
 
     fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
         response.headers().get(name)?.to_str().ok()
     }
 
+    const VERSION: &str = "0123456789abcdef";
+
     fn quote() -> Quote {
         Quote {
             message: "a".to_owned(),
             saved_at: "2026-01-01T00:00:00.000Z".to_owned(),
+            version: Version::parse(VERSION).unwrap(),
         }
     }
 
@@ -225,18 +257,38 @@ mod tests {
             created,
         };
         let (put, post) = (request("PUT", &[], ""), request("POST", &[], ""));
+        let tag = format!("\"{VERSION}\"");
+        let again = request("GET", &[("if-none-match", &tag)], "");
         for (response, status) in [
-            (found(&quote()), 200),
+            (found(&put, &quote()), 200),
+            (found(&again, &quote()), 304),
             (saved(&put, &saved_as(true)), 201),
             (saved(&put, &saved_as(false)), 200),
-            (deleted(&put), 204),
+            (deleted(&put, Some(&quote())), 204),
             (saved(&post, &saved_as(true)), 303),
-            (deleted(&post), 303),
+            (deleted(&post, None), 303),
         ] {
             assert_eq!(response.status(), status);
             let location = (status == 303).then_some("/");
             assert_eq!(header(&response, "location"), location);
+            let tag = [200, 201, 304].contains(&status).then_some(&*tag);
+            assert_eq!(header(&response, "etag"), tag);
         }
+    }
+
+    #[test]
+    fn a_change_that_was_not_made_says_what_is_saved() {
+        let changed = problem(&Error::Changed(Some(quote())));
+        let tag = format!("\"{VERSION}\"");
+        assert_eq!(header(&changed, "etag"), Some(&*tag));
+        let Body::Text(body) = changed.body() else {
+            panic!("no text");
+        };
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        let expected = json!({ "message": "a", "savedAt": "2026-01-01T00:00:00.000Z" });
+        assert_eq!(body["quote"], expected);
+        let deleted = problem(&Error::Changed(None));
+        assert_eq!(header(&deleted, "etag"), None);
     }
 
     #[test]

@@ -84,6 +84,14 @@ impl Event {
         self
     }
 
+    /// Adds the field that says which version of the quote the form's page showed.
+    pub fn showing(mut self, version: &str) -> Self {
+        let field = format!("version={version}&");
+        let body = self.body.get_or_insert_default();
+        body.splice(0..0, field.into_bytes());
+        self
+    }
+
     /// `POST /api/quote/delete`, as a browser sends our form.
     pub fn post_delete() -> Self {
         Self::new("POST", "/api/quote/delete")

@@ -1,5 +1,6 @@
 //! `DELETE /api/quote`, and `POST /api/quote/delete` for forms: deletes the quote.
 
+use shared::condition::condition;
 use shared::{App, Error, ExitCode, Request, Response, quote, response};
 
 #[tokio::main(flavor = "current_thread")]
@@ -9,6 +10,7 @@ async fn main() -> ExitCode {
 
 async fn delete_quote(app: &App, request: &Request) -> Result<Response, Error> {
     let user = app.auth.user(request).await?;
-    quote::delete(&app.database, &user).await?;
-    Ok(response::deleted(request))
+    let condition = condition(request)?;
+    let deleted = quote::delete(&app.database, &user, &condition).await?;
+    Ok(response::deleted(request, deleted.as_ref()))
 }

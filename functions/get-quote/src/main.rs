@@ -1,4 +1,4 @@
-//! `GET /api/quote`: the user's quote, or 404.
+//! `GET /api/quote`: the user's quote, or 404; 304 where the client has it.
 
 use shared::{App, Error, ExitCode, Request, Response, quote, response};
 
@@ -12,5 +12,5 @@ async fn get_quote(app: &App, request: &Request) -> Result<Response, Error> {
     let quote = quote::find(&app.database, &user)
         .await?
         .ok_or(Error::NoQuote)?;
-    Ok(response::found(&quote))
+    Ok(response::found(request, &quote))
 }

@@ -7,6 +7,7 @@ use clerk_auth::{Obstacle, Reason, Session};
 use http::StatusCode;
 use shared::auth::Refusal;
 use shared::config::PageConfig;
+use shared::error::ErrorKind;
 use shared::flash::Flash;
 use shared::quote::{MAX_CHARACTERS, Quote};
 use shared::{Error, Request, Response, response};
@@ -26,7 +27,8 @@ struct QuotePage<'a> {
     /// The user, where somebody else acts as them.
     acting_as: Option<&'a str>,
     quote: Option<&'a Quote>,
-    /// The quote's text, or nothing.
+    /// The quote's version and text, or nothing.
+    version: &'a str,
     saved: &'a str,
     /// What the field holds: what could not be saved, or what is.
     text: &'a str,
@@ -34,6 +36,8 @@ struct QuotePage<'a> {
     error: Option<String>,
     /// Why something else was not done.
     notice: Option<String>,
+    /// What a form deleted.
+    deleted: Option<&'a Flash>,
     max_characters: usize,
     long: usize,
 }
@@ -72,6 +76,16 @@ static SCRIPT: LazyLock<String> = LazyLock::new(|| compact(include_str!("../temp
 /// Longest text that is centred and large, in characters.
 const LONG: usize = 120;
 
+/// What a form says whose condition did not hold: the text is in the field, and the
+/// page shows what is saved.
+const CHANGED: &str = "Not saved: the quote was changed elsewhere meanwhile. Saving replaces it.";
+const DELETED: &str =
+    "Not saved: the quote was deleted elsewhere meanwhile. Saving brings it back as you typed it.";
+const NOT_DELETED: &str = "Not deleted: the quote was changed elsewhere meanwhile.";
+
+/// What is said of a text that did not fit into the cookie.
+const ONLY_BEGINNING: &str = "Only the beginning of the text is here.";
+
 impl QuotePage<'_> {
     fn is_long(&self, text: &str) -> bool {
         text.chars().count() > LONG
@@ -104,17 +118,29 @@ pub(crate) fn quote(
 ) -> Result<Response, Error> {
     let nonce = response::nonce()?;
     let saved = quote.map_or("", |quote| quote.message.as_str());
+    let deleted = flash.filter(|flash| flash.error.is_none());
+    let failure = flash.and_then(|flash| Some((flash, flash.error?)));
     // The text goes back into the field, or there was none: what failed was the
     // deletion.
-    let (typed, other) = match flash {
-        Some(flash) if flash.text.is_empty() && flash.error.code != "message-empty" => {
-            (None, Some(flash))
+    let (typed, other) = match failure {
+        Some((flash, error)) if flash.text.is_empty() && error.code != "message-empty" => {
+            (None, failure)
         }
         typed => (typed, None),
     };
-    let explain = |flash: &Flash| match flash.error.code {
-        "not-signed-in" => format!("{} {}", flash.error.detail, flash.error.hint),
-        _ => flash.error.detail.to_owned(),
+    let explain = |(flash, error): (&Flash, &ErrorKind)| {
+        let sentence = match (error.code, typed, quote) {
+            ("changed", Some(_), Some(_)) => CHANGED,
+            ("changed", Some(_), None) => DELETED,
+            ("changed", None, _) => NOT_DELETED,
+            _ => error.detail,
+        };
+        let hint = match error.code {
+            "not-signed-in" => error.hint,
+            _ if flash.is_cut => ONLY_BEGINNING,
+            _ => "",
+        };
+        format!("{sentence} {hint}").trim_end().to_owned()
     };
     let page = QuotePage {
         nonce: &nonce,
@@ -122,10 +148,12 @@ pub(crate) fn quote(
         user: session.user.hash(),
         acting_as: session.actor().map(|_| session.user.as_str()),
         quote,
+        version: quote.map_or("", |quote| quote.version.as_str()),
         saved,
-        text: typed.map_or(saved, |flash| flash.text.as_str()),
+        text: typed.map_or(saved, |(flash, _)| flash.text.as_str()),
         error: typed.map(explain),
         notice: other.map(explain),
+        deleted,
         max_characters: MAX_CHARACTERS,
         long: LONG,
     };

@@ -17,6 +17,7 @@ use clerk_auth::{
 };
 use http::request::Parts;
 use serde::Deserialize;
+use shared::condition::condition;
 use shared::config::{Config, PageConfig};
 use shared::{Event, Request};
 
@@ -174,7 +175,7 @@ fn event() {
             "requestContext": { "domainName": "a.example", "http": { "method": "POST" } },
             "rawPath": format!("/{path}"),
             "rawQueryString": query,
-            "headers": { name: value },
+            "headers": { name: value, "if-match": value },
             "cookies": [cookie],
         });
         read_event(event.to_string().as_bytes());
@@ -192,6 +193,9 @@ fn read_event(json: &[u8]) {
     assert!(request.path().starts_with('/') && !request.path().starts_with("//"));
     if let Err(error) = request.message() {
         assert!(error.status().is_client_error(), "{error}");
+    }
+    if let Err(error) = condition(&request) {
+        assert_eq!(error.status(), 400);
     }
     let _ = shared::flash::Flash::read(&request);
 }

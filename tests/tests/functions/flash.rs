@@ -26,11 +26,15 @@ async fn post_flash_when_expired(app: &App, user: &User, message: &str) -> SetCo
 }
 
 /// Reads the text in the form of a page, unescaped.
-fn read_textarea(page: &str) -> String {
+pub(crate) fn read_textarea(page: &str) -> String {
     let (_, after) = page.split_once("<textarea").unwrap();
     let (_, after) = after.split_once('>').unwrap();
     let (text, _) = after.split_once("</textarea>").unwrap();
-    let text = text.strip_prefix('\n').unwrap_or(text);
+    unescape(text.strip_prefix('\n').unwrap_or(text))
+}
+
+/// A text of a page without its escapes.
+pub(crate) fn unescape(text: &str) -> String {
     [
         ("&lt;", "<"),
         ("&#60;", "<"),

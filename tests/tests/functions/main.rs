@@ -8,6 +8,7 @@
 
 mod addresses;
 mod bad_input;
+mod conditions;
 mod configuration;
 mod database_tls;
 mod early_sasl;
