@@ -26,12 +26,13 @@ pub enum MessageError {
 }
 
 impl Message {
-    /// Trims a text and checks it.
+    /// Trims a text and checks it. A tab, which a pasted text may have, becomes a
+    /// blank.
     ///
     /// # Errors
     /// The first rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, MessageError> {
-        let text = text.trim();
+        let text = text.trim_matches(is_invisible).replace('\t', " ");
         if text.is_empty() {
             return Err(MessageError::Empty);
         }
@@ -45,7 +46,7 @@ impl Message {
         {
             return Err(MessageError::ControlCharacter);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text))
     }
 
     /// The message, trimmed.
@@ -53,6 +54,13 @@ impl Message {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether nobody sees a character at the end of a text. Within a text some of them
+/// matter.
+fn is_invisible(c: char) -> bool {
+    // Zero-width space, word joiner, byte order mark: pasted, but no white space.
+    c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}')
 }
 
 /// Longest id of a deleted user, in bytes. Clerk's have 32; Postgres has no index
@@ -368,23 +376,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_trimmed_and_keeps_its_line_breaks() {
-        assert_eq!(
-            Message::parse(" \u{a0}a\r\nb\n ").unwrap().as_str(),
-            "a\r\nb"
-        );
+    fn a_message_is_trimmed_and_the_rest_is_kept() {
+        for (text, message) in [
+            (" \u{a0}a\r\nb\n ", "a\r\nb"),
+            ("\u{feff}a\u{200b}\u{2060} \u{3000}", "a"),
+            ("\ta\tb\t", "a b"),
+            ("a\u{200b}b", "a\u{200b}b"),
+            // Joiners and marks of direction change how a text looks.
+            ("\u{200f}a\u{200d}", "\u{200f}a\u{200d}"),
+            ("e\u{301}  \u{2028}x", "e\u{301}  \u{2028}x"),
+            ("\u{fffd}", "\u{fffd}"),
+        ] {
+            let parsed = Message::parse(text).unwrap();
+            assert_eq!(parsed.as_str(), message, "{text:?}");
+        }
     }
 
     #[test]
     fn characters_are_counted_and_not_bytes() {
         assert!(Message::parse(&"😀".repeat(500)).is_ok());
         assert_eq!(Message::parse(&"a".repeat(501)), Err(MessageError::TooLong));
-        assert_eq!(Message::parse(" \n\t "), Err(MessageError::Empty));
+        let padded = format!("\t{}\u{feff}\n", "a".repeat(500));
+        assert!(Message::parse(&padded).is_ok());
+        for text in [" \n\t ", "\u{feff}", "\u{200b}\u{2060}"] {
+            assert_eq!(Message::parse(text), Err(MessageError::Empty), "{text:?}");
+        }
     }
 
     #[test]
     fn control_characters_are_refused() {
-        for text in ["a\0b", "a\tb", "a\u{1b}[31mb", "a\u{85}b"] {
+        for text in ["a\0b", "a\u{b}b", "a\u{1b}[31mb", "a\u{85}b"] {
             assert_eq!(
                 Message::parse(text),
                 Err(MessageError::ControlCharacter),
