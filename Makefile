@@ -7,14 +7,14 @@ LAMBDA_DIR ?= target/lambda
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-dev: ## Run everything locally: Postgres, a stand-in for Clerk, the functions (PORT=9000)
-	@sh dev/check-tools.sh && exec cargo run --locked --bin dev -- up --parent $$PPID
+dev: ## Run everything locally: Postgres, a stand-in for Clerk, the functions (PORT=9000, VERBOSE=1)
+	@sh dev/check-tools.sh && exec sh dev/run.sh dev --parent $$PPID
 
 token: ## Print a session token for curl (USER_ID=, TTL= seconds, PORT= of make dev)
-	@cargo run --quiet --locked --bin dev -- token
+	@sh dev/run.sh token
 
 migrate: ## Apply pending migrations to MIGRATION_DATABASE_URL or DATABASE_URL
-	@cargo run --quiet --locked --bin dev -- migrate
+	@sh dev/run.sh migrate
 
 test: ## Run every test that is not slow, and count them
 	@sh tests/run.sh quick

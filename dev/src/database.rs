@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use shared::database::ConnectOptions;
+use url::Url;
 
 use crate::{
     console, files,
@@ -42,28 +43,78 @@ pub(crate) async fn start(
 }
 
 /// Applies the migrations to the local database. A real one is not changed:
-/// what is missing is printed.
+/// what is missing is printed. Returns the name and the host of the database.
 ///
 /// # Errors
-/// If a migration of the local database fails.
-pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<()> {
+/// If the database does not answer, or a migration of the local one fails.
+pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<String> {
     let url = settings.get("DATABASE_URL").context("no database")?;
     let options = ConnectOptions::parse(url, settings.get("PGSSLROOTCERT"))
         .map_err(|error| anyhow!(error))?;
+    let name = describe(url)?;
     if settings.local_database {
         let applied = migrations::apply(&options).await?;
         if !applied.is_empty() {
             console::print(format_args!("applied {}", applied.join(", ")));
         }
-        return Ok(());
+    } else {
+        let missing = migrations::missing(&options).await;
+        let missing = missing.with_context(|| format!("the database of .env, {name}"))?;
+        if !missing.is_empty() {
+            console::print(format_args!(
+                "the database of .env lacks {}: run make migrate",
+                missing.join(", ")
+            ));
+        }
     }
-    match migrations::missing(&options).await {
-        Ok(missing) if missing.is_empty() => {}
-        Ok(missing) => console::print(format_args!(
-            "the database of .env lacks {}: run make migrate",
-            missing.join(", ")
-        )),
-        Err(error) => console::print(format_args!("the database of .env: {error:#}")),
+    Ok(name)
+}
+
+/// The name of the database and its host, never the password.
+fn describe(url: &str) -> anyhow::Result<String> {
+    let url = Url::parse(url).context("DATABASE_URL is no URL")?;
+    let parameter = url.query_pairs().find(|(name, _)| name == "dbname");
+    let name = match (parameter, url.path().trim_matches('/')) {
+        (Some((_, name)), _) => name.into_owned(),
+        (None, "") => url.username().to_owned(),
+        (None, path) => path.to_owned(),
+    };
+    Ok(format!("{name} at {}", url.host_str().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports;
+
+    #[test]
+    fn a_database_is_described_without_its_password() {
+        for (url, expected) in [
+            (
+                "postgresql://u:p@h.neon.tech/d?sslmode=require",
+                "d at h.neon.tech",
+            ),
+            ("postgres://u:p@h:5433", "u at h"),
+            ("postgres://u:p@h/a?dbname=b", "b at h"),
+        ] {
+            assert_eq!(describe(url).unwrap(), expected);
+        }
     }
-    Ok(())
+
+    #[tokio::test]
+    async fn a_database_of_env_that_does_not_answer_is_named_in_one_line() {
+        let port = ports::find_free().unwrap();
+        let url = format!("postgres://u:secret@127.0.0.1:{port}/d");
+        let settings = Settings::from_variables([("DATABASE_URL".to_owned(), url)].into(), 9000);
+
+        let error = migrate(&settings.unwrap()).await.unwrap_err();
+
+        let error = format!("{error:#}");
+        let expected = "the database of .env, d at 127.0.0.1: cannot connect to the database: ";
+        assert!(error.starts_with(expected), "{error}");
+        assert!(
+            error.lines().count() == 1 && !error.contains("secret"),
+            "{error}"
+        );
+    }
 }

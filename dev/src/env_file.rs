@@ -5,20 +5,48 @@
 
 use std::{collections::BTreeMap, fs, io::ErrorKind, path::Path};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use strsim::osa_distance;
 
 /// The variables of the file; none if there is no file. An empty value counts
 /// as none.
 ///
 /// # Errors
-/// If a line is not a setting. The error has the number of the line and not its
-/// text, which may be a secret.
+/// If a line is not a setting, or its name is almost that of one. The error has
+/// the number of the line or the name and not the value, which may be a secret.
 pub(crate) fn read(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     match fs::read_to_string(path) {
-        Ok(text) => parse(&text),
+        Ok(text) => {
+            let variables = parse(&text)?;
+            variables.keys().try_for_each(|name| check_name(name))?;
+            Ok(variables)
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
         Err(error) => Err(error).context("cannot read .env"),
     }
+}
+
+/// The names of all settings: those that the example lists.
+pub(crate) fn known_names() -> impl Iterator<Item = &'static str> {
+    let lines = include_str!("../../.env.example").lines();
+    lines
+        .filter_map(|line| Some(line.strip_prefix('#')?.split_once('=')?.0))
+        .filter(|name| is_name(name))
+}
+
+/// Refuses a name that is at most two letters away from a setting's: what it was
+/// meant for would silently be a stand-in. Other names may belong to other
+/// programs.
+fn check_name(name: &str) -> anyhow::Result<()> {
+    let distance = |known: &str| osa_distance(&name.to_ascii_uppercase(), known);
+    let Some(nearest) = known_names().min_by_key(|known| distance(known)) else {
+        return Ok(());
+    };
+    ensure!(
+        name == nearest || distance(nearest) > 2,
+        ".env: {name}: did you mean {nearest}?"
+    );
+    Ok(())
 }
 
 fn parse(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
@@ -45,12 +73,15 @@ fn parse_line(line: &str) -> Option<(&str, String)> {
     let line = line.strip_prefix("export ").unwrap_or(line);
     let (name, value) = line.split_once('=')?;
     let name = name.trim();
-    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    is_name.then_some(())?;
+    is_name(name).then_some(())?;
     Some((name, unquote(value.trim())?))
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn unquote(value: &str) -> Option<String> {
@@ -90,6 +121,8 @@ fn is_comment(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn value(line: &str) -> String {
@@ -129,6 +162,33 @@ mod tests {
             assert!(error.starts_with(".env, line 2: not NAME=value"), "{error}");
             assert!(!error.contains("secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_almost_a_settings_is_refused() {
+        for (name, meant) in [
+            ("DATABSE_URL", "DATABASE_URL"),
+            ("DATABASE_URI", "DATABASE_URL"),
+            ("database_url", "DATABASE_URL"),
+            ("CLERK_PUBLISHABLE_KYE", "CLERK_PUBLISHABLE_KEY"),
+        ] {
+            let error = check_name(name).unwrap_err().to_string();
+            assert_eq!(error, format!(".env: {name}: did you mean {meant}?"));
+        }
+        for other in ["PATH", "TEST_DATABASE_URL", "CLERK_API_KEY", "NODE_ENV"] {
+            check_name(other).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_example_lists_the_settings_of_the_readme() {
+        let readme = include_str!("../../README.md");
+        let (_, rest) = readme.split_once("\n## Configuration\n").unwrap();
+        let (table, _) = rest.split_once("\n## ").unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+        let listed: BTreeSet<_> = rows.map(|row| row.split_once('`').unwrap().0).collect();
+        assert_eq!(known_names().collect::<BTreeSet<_>>(), listed);
+        assert!(listed.iter().all(|name| check_name(name).is_ok()));
     }
 
     #[test]

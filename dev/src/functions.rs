@@ -1,6 +1,7 @@
 //! The functions under `cargo lambda watch`.
 
 use std::{
+    env,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -20,6 +21,11 @@ use crate::{
 
 /// The stand-in for Clerk is a function as well.
 const CLERK_FUNCTION: &str = "clerk-stand-in";
+
+/// Starts the functions without a variable that cargo-lambda sets, because of which
+/// each prints a warning at its start.
+const FUNCTION_RUNNER: &str =
+    r#"target."cfg(unix)".runner = ["env", "-u", "AWS_LAMBDA_MAX_CONCURRENCY"]"#;
 
 /// Longest time until a function answers, once it is built.
 const FUNCTION_START_TIMEOUT: Duration = Duration::from_secs(90);
@@ -78,7 +84,8 @@ pub(crate) async fn build(
     child::run(&mut cargo).await
 }
 
-/// Starts `cargo lambda watch`.
+/// Starts `cargo lambda watch`. Of what it, cargo and the functions print, only
+/// warnings and errors are shown, unless `VERBOSE` is set.
 ///
 /// # Errors
 /// If it cannot be started.
@@ -91,6 +98,12 @@ pub(crate) fn watch(
 ) -> anyhow::Result<Child> {
     let mut watch = watch_command(cargo_lambda, workspace.root(), port);
     settings.apply_to(&mut watch);
+    if !is_verbose() {
+        watch.arg("--quiet").args(["--config", FUNCTION_RUNNER]);
+        if env::var_os("RUST_LOG").is_none() {
+            watch.env("RUST_LOG", "warn");
+        }
+    }
     run_id.kill_at_end(&mut watch);
     watch.spawn().context("cannot start cargo-lambda")
 }
@@ -112,9 +125,15 @@ pub(crate) async fn wait_until_ready(root: &Path, port: u16) -> anyhow::Result<(
         let method = route.method.as_deref().unwrap_or("GET").parse()?;
         let url = format!("{}{}", origin(port), route.path);
         probe(&client, &route.function, method, &url).await?;
-        console::print(format_args!("{} answers", route.function));
+        if is_verbose() {
+            console::print(format_args!("{} answers", route.function));
+        }
     }
     Ok(())
+}
+
+fn is_verbose() -> bool {
+    env::var_os("VERBOSE").is_some_and(|value| !value.is_empty())
 }
 
 async fn probe(client: &Client, function: &str, method: Method, url: &str) -> anyhow::Result<()> {

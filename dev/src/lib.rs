@@ -2,8 +2,8 @@
 //! Postgres, and a stand-in for Clerk. Never deployed.
 //!
 //! - [`up()`]: `make dev`, with `lock` (one for each clone), `settings` (from
-//!   `env_file` and `local_clerk`), `database`, [`functions`] (`cargo lambda
-//!   watch`) and `shutdown` (signals)
+//!   `env_file` and `local_clerk`), `real_clerk`, `database`, [`functions`]
+//!   (`cargo lambda watch`) and `shutdown` (signals)
 //! - [`token()`]: `make token`
 //! - [`migrate()`]: `make migrate`
 //! - [`postgres`]: a Postgres with TLS on loopback, for `make dev` and tests
@@ -27,6 +27,7 @@ mod lock;
 mod migrate;
 pub mod ports;
 pub mod postgres;
+mod real_clerk;
 pub mod routes;
 mod settings;
 mod shutdown;

@@ -9,7 +9,9 @@ use std::{
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(about = "Runs the application on a developer's machine")]
+#[command(
+    about = "Runs the application on a developer's machine: make dev, make token, make migrate"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -17,8 +19,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start everything; Ctrl-C ends it (PORT=9000)
-    Up {
+    /// Start everything; Ctrl-C ends it (PORT=9000, VERBOSE=1)
+    Dev {
         /// The process to end with, when it is not the parent by now
         #[arg(long)]
         parent: Option<i32>,
@@ -38,9 +40,9 @@ enum Command {
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         // At once: nothing is left that would have to be ended.
-        Command::Up { parent } => dev::up(parent).await.map(|status| exit(status.into())),
+        Command::Dev { parent } => dev::up(parent).await.map(|status| exit(status.into())),
         Command::Token => dev::token().and_then(print),
-        Command::Migrate => dev::migrate(),
+        Command::Migrate => dev::migrate().await.and_then(print),
         Command::CargoLambda => {
             let program = dev::tools::fetch_cargo_lambda(None).await;
             program.and_then(|program| print(program.display()))

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env, ffi::OsStr, process::Command};
 use anyhow::bail;
 
 use crate::{
-    env_file,
+    console, env_file,
     local_clerk::{self, LocalClerk},
     workspace::Workspace,
 };
@@ -25,10 +25,21 @@ impl Settings {
     /// # Errors
     /// A malformed `.env`, or one with half of Clerk's settings.
     pub(crate) fn read(workspace: &Workspace, port: u16) -> anyhow::Result<Self> {
-        Self::from_variables(env_file::read(&workspace.root().join(".env"))?, port)
+        let variables = env_file::read(&workspace.root().join(".env"))?;
+        for name in variables.keys().filter(|name| configures_clerk(name)) {
+            if !env_file::known_names().any(|known| known == name) {
+                console::print(format_args!(
+                    "{name} in .env is not a setting of this application"
+                ));
+            }
+        }
+        Self::from_variables(variables, port)
     }
 
-    fn from_variables(mut variables: BTreeMap<String, String>, port: u16) -> anyhow::Result<Self> {
+    pub(crate) fn from_variables(
+        mut variables: BTreeMap<String, String>,
+        port: u16,
+    ) -> anyhow::Result<Self> {
         let local_clerk = !variables.contains_key("CLERK_PUBLISHABLE_KEY");
         if local_clerk && let Some(name) = variables.keys().find(|name| configures_clerk(name)) {
             bail!(".env has {name} but no CLERK_PUBLISHABLE_KEY: set that too, or neither");

@@ -34,10 +34,11 @@ impl Shutdown {
     }
 
     /// Waits for the first of them; returns the exit status to end with: 128
-    /// and the signal's number, as shells have it.
+    /// and the signal's number, as shells have it. Ctrl-C is the ordinary end,
+    /// and make would print any other status than 0 as an error.
     pub(crate) async fn wait(&mut self) -> u8 {
         tokio::select! {
-            _ = self.interrupt.recv() => 130,
+            _ = self.interrupt.recv() => 0,
             _ = self.terminate.recv() => 143,
             _ = self.hang_up.recv() => 129,
             // make was killed and cannot pass a signal on.

@@ -48,6 +48,15 @@ pub async fn fetch_cargo_lambda(run_id: Option<&RunId>) -> anyhow::Result<PathBu
     files::remove_folder(&folder)?;
     console::print(format_args!("fetching cargo-lambda {CARGO_LAMBDA_VERSION}"));
     let requirements = workspace.root().join("dev/requirements.txt");
+    let mut python = fetch_command("python3", run_id);
+    python
+        .args(["-c", "import ensurepip, venv"])
+        .stderr(Stdio::null());
+    if child::run(&mut python).await.is_err() {
+        console::print(
+            "python3 with venv is missing, which fetches it in seconds: apt install python3-venv",
+        );
+    }
     let prebuilt = install_from_pypi(run_id, &folder, &requirements).await;
     if prebuilt.is_err() || !runs(&program) {
         console::print(format_args!(

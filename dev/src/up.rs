@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
+use clerk_auth::Instance;
 use clerk_stand_in::users;
 use nix::unistd::Pid;
 use shared::config::{Config, PageConfig, WebhookConfig};
@@ -17,6 +18,7 @@ use crate::{
     local_clerk::{self, LocalClerk},
     lock, ports,
     postgres::Server,
+    real_clerk,
     settings::Settings,
     shutdown::Shutdown,
     tools,
@@ -85,34 +87,49 @@ async fn run(
         settings.add_database(started.url());
         server = Some(started);
     }
-    check(&settings)?;
-    database::migrate(&settings).await?;
+    let clerk = check(&settings)?;
+    let clerk = match settings.local_clerk {
+        true => None,
+        false => Some(real_clerk::check(clerk).await?),
+    };
+    let database = database::migrate(&settings).await?;
 
-    console::print("building the functions");
+    console::print("building and starting the functions");
     functions::build(workspace, &settings, run_id).await?;
     let mut watch = functions::watch(&cargo_lambda, workspace, port, &settings, run_id)?;
     tokio::select! {
         ready = functions::wait_until_ready(workspace.root(), port) => ready?,
         Err(error) = wait_for_failure(&mut watch, &mut server) => return Err(error),
     }
-    announce(port, &settings);
+    announce(port, &settings, &database, clerk.as_deref());
     wait_for_failure(&mut watch, &mut server).await
 }
 
-/// Lets the functions' own configuration judge the settings.
-fn check(settings: &Settings) -> anyhow::Result<()> {
+/// Lets the functions' own configuration judge the settings; returns the Clerk
+/// instance in it.
+fn check(settings: &Settings) -> anyhow::Result<Instance> {
     let lookup = |name: &str| settings.get(name).map(OsString::from);
     let parsed = Config::parse(&lookup).and_then(|mut config| {
         PageConfig::parse(&lookup, &mut config)?;
-        WebhookConfig::parse(&lookup, &mut config)
+        WebhookConfig::parse(&lookup, &mut config)?;
+        Ok(config.clerk)
     });
-    parsed.map_err(|error| anyhow!(".env: {error}"))?;
-    Ok(())
+    parsed.map_err(|error| anyhow!(".env: {error}"))
 }
 
-fn announce(port: u16, settings: &Settings) {
+/// `clerk` is the address of a real instance.
+fn announce(port: u16, settings: &Settings, database: &str, clerk: Option<&str>) {
     eprintln!();
     console::print(format_args!("ready: {}", local_clerk::origin(port)));
+    let access = match settings.local_database {
+        true => "the local Postgres: psql \"$(cat .dev/database-url)\"",
+        false => "from .env",
+    };
+    console::print(format_args!("database: {database}, {access}"));
+    let clerk = clerk.map_or("the stand-in".to_owned(), |address| {
+        format!("{address}, from .env")
+    });
+    console::print(format_args!("Clerk: {clerk}"));
     if settings.local_clerk {
         let names: Vec<String> = users()
             .iter()
@@ -123,9 +140,6 @@ fn announce(port: u16, settings: &Settings) {
             "what the webhook was told: {}/__clerk/webhook",
             local_clerk::origin(port)
         ));
-    }
-    if settings.local_database {
-        console::print("the database: psql \"$(cat .dev/database-url)\"");
     }
     console::print("Ctrl-C ends it");
 }

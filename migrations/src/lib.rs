@@ -42,6 +42,15 @@ pub async fn apply(options: &ConnectOptions) -> Result<Vec<String>> {
     Ok(report.applied_migrations().iter().map(name).collect())
 }
 
+/// What to tell the person who called [`apply`].
+#[must_use]
+pub fn summary(applied: &[String]) -> String {
+    match applied {
+        [] => "nothing to do: every migration is applied".to_owned(),
+        _ => format!("applied {}", applied.join(", ")),
+    }
+}
+
 /// The names of the migrations that are not in the ledger. Changes nothing.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
-//! `make migrate`: applies the migrations that are missing.
+//! `make migrate` without the rest of the workspace, for deployments: applies the
+//! migrations that are missing.
 
 use std::process::ExitCode;
 
@@ -7,8 +8,10 @@ use shared::config::{from_env, migration_database};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match migrate().await {
-        Ok(applied) if applied.is_empty() => say("nothing to do: every migration is applied"),
-        Ok(applied) => say(&format!("applied {}", applied.join(", "))),
+        Ok(applied) => {
+            say(&migrations::summary(&applied));
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("migrate: {error:#}");
             ExitCode::FAILURE
@@ -21,7 +24,6 @@ async fn migrate() -> anyhow::Result<Vec<String>> {
 }
 
 #[expect(clippy::print_stdout, reason = "a command-line tool")]
-fn say(text: &str) -> ExitCode {
+fn say(text: &str) {
     println!("{text}");
-    ExitCode::SUCCESS
 }
