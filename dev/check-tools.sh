@@ -23,6 +23,8 @@ else
 fi
 command -v npm >/dev/null ||
     lacks "npm: install Node.js from https://nodejs.org, or apt install npm"
+python3 -c 'import tomllib' 2>/dev/null ||
+    lacks "Python 3.11 or later: apt install python3 python3-venv, or https://www.python.org"
 # shellcheck disable=SC2086 # CC may have arguments
 echo '#include <stdio.h>' | ${CC:-cc} -x c -c -o /dev/null - 2>/dev/null ||
     lacks "a C compiler: apt install gcc libc6-dev, or xcode-select --install"

@@ -28,13 +28,15 @@ aarch64 | arm64) ;;
     ;;
 esac
 
+python3 -c 'import ensurepip, venv' 2>/dev/null || sh dev/install.sh python3-venv || fail "python3 has no venv"
+
 # venv NAME REQUIREMENTS: .dev/infra/NAME with exactly these packages.
 venv() {
     folder=.dev/infra/$1
     # Written last, so that an interrupted installation is repeated.
     cmp -s "$2" "$folder/complete" && return
     rm -rf "$folder"
-    python3 -m venv "$folder" || fail "cannot create a venv: apt install python3-venv"
+    python3 -m venv "$folder" || fail "cannot create a venv"
     # The list is complete, and pip need not resolve it again.
     "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes \
         --only-binary=:all: -r "$2" || fail "cannot install $2: Python 3.11 or later and PyPI are needed"
