@@ -25,6 +25,7 @@ mod pooler;
 mod prepared;
 mod privileges;
 mod random_events;
+mod readme;
 mod refusals;
 mod repeats;
 mod resilience;
