@@ -189,6 +189,7 @@ async fn start_session(
         tls: options.tls(),
         early_sasl: manner.early_sasl,
         stage: stage.clone(),
+        awaits_end: false,
     };
     let mut config = options.config.clone();
     config.ssl_negotiation(if manner.direct {

@@ -47,6 +47,8 @@ pub(super) struct Connector {
     /// Whether an offer of SCRAM-SHA-256-PLUS is assumed.
     pub(super) early_sasl: bool,
     pub(super) stage: watch::Sender<Stage>,
+    /// Whether a shutdown waits until the server has closed the connection.
+    pub(super) awaits_end: bool,
 }
 
 type Inspected = InspectReader<TcpStream, Box<dyn FnMut(&[u8]) + Send>>;
@@ -76,6 +78,7 @@ impl TlsConnect<TcpStream> for Connector {
                     Sasl::Past
                 },
                 kept: Vec::new(),
+                awaits_end: self.awaits_end,
             })
         })
     }
@@ -89,6 +92,7 @@ pub(super) struct Stream {
     /// What was written and not yet sent; later what was received and not yet
     /// read.
     kept: Vec<u8>,
+    awaits_end: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -185,6 +189,15 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.awaits_end {
+            let mut byte = [0];
+            let mut buffer = ReadBuf::new(&mut byte);
+            // An error means the same as an end: the server has hung up.
+            let read = ready!(Pin::new(&mut self.inner).poll_read(context, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
         Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }
