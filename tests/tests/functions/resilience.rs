@@ -28,6 +28,13 @@ async fn put(app: &App, user: &User, message: &str) -> Response {
         .await
 }
 
+/// Saves in the place of another quote, and finds it.
+async fn assert_saves(app: &App, user: &User, message: &str) {
+    let saved = put(app, user, message).await;
+    assert_eq!(saved.status, 200, "{message}: {saved:?}");
+    assert_eq!(get(app, user).await.json()["message"], message);
+}
+
 #[track_caller]
 fn assert_unavailable(answer: &Response) {
     assert_eq!(answer.status, 503, "{answer:?}");
@@ -216,9 +223,7 @@ async fn backends_that_are_terminated_between_requests_lose_none() {
     for round in 1..=CHANCE_ROUNDS {
         let row = admin.query_one(sql, &[&name]).await.unwrap();
         assert_eq!(row.get::<_, i64>(0), 2);
-        let message = round.to_string();
-        assert_eq!(put(&app, &user, &message).await.status, 200);
-        assert_eq!(get(&app, &user).await.json()["message"], message);
+        assert_saves(&app, &user, &round.to_string()).await;
     }
 }
 
@@ -229,9 +234,7 @@ async fn a_connection_that_was_cut_between_requests_loses_none() {
     put(&app, &user, "0").await;
     for round in 1..=CHANCE_ROUNDS {
         proxy.close_connections();
-        let message = round.to_string();
-        assert_eq!(put(&app, &user, &message).await.status, 200);
-        assert_eq!(get(&app, &user).await.json()["message"], message);
+        assert_saves(&app, &user, &round.to_string()).await;
     }
 }
 
@@ -303,9 +306,7 @@ async fn a_connection_that_died_silently_in_a_frozen_environment_loses_no_save()
         let saved = put(&app, &user, message).await;
         assert!(begin.elapsed() < RESPONSE_TIMEOUT, "{:?}", begin.elapsed());
         assert!(matches!(saved.status, 200 | 503), "{saved:?}");
-        assert_eq!(put(&app, &user, message).await.status, 200);
-        let found = get(&app, &user).await;
-        assert_eq!(found.json()["message"], message);
+        assert_saves(&app, &user, message).await;
     }
 }
 
@@ -339,8 +340,7 @@ async fn a_statement_that_does_not_end_is_503_in_time() {
     assert!(begin.elapsed() < RESPONSE_TIMEOUT, "{:?}", begin.elapsed());
 
     transaction.rollback().await.unwrap();
-    assert_eq!(put(&app, &user, "after").await.status, 200);
-    assert_eq!(get(&app, &user).await.json()["message"], "after");
+    assert_saves(&app, &user, "after").await;
 }
 
 #[tokio::test]
