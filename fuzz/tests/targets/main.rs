@@ -12,11 +12,14 @@ use std::sync::LazyLock;
 
 use bolero::check;
 use clerk_auth::{
-    Authenticator, Instance, Key, KeySource, PublicKeys, PublishableKey, RequestView, State,
-    authenticate,
+    Authenticator, Check, Claims, Instance, Key, KeySource, PublicKeys, PublishableKey,
+    RequestView, Reverification, State, WebhookError, WebhookSecrets, authenticate,
 };
+use clerk_stand_in::webhook;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use shared::condition::condition;
 use shared::config::{Config, PageConfig};
 use shared::{Event, Request};
@@ -29,7 +32,7 @@ const PEM: &str = include_str!("../../../shared/clerk/tests/data/test_public_key
 
 /// What the bytes from 0xC0 on stand for: random input reaches further with
 /// pieces of what is expected.
-const PIECES: [&str; 24] = [
+const PIECES: [&str; 36] = [
     "__session=",
     "__session_MWTw9P_R=",
     "__client_uat=1",
@@ -54,6 +57,18 @@ const PIECES: [&str; 24] = [
     "\"}",
     "https://evil.example/",
     "\r",
+    "user.deleted",
+    "{\"type\":\"user.deleted\",\"data\":{\"id\":\"user_1\"}}",
+    "v1,",
+    "1700000000",
+    "{\"sub\":\"user_1\",\"v\":2,\"o\":{\"id\":\"org_1\",\"rol\":\"admin\"}}",
+    "\"fva\":[0,-1]",
+    "org:",
+    "o:posts",
+    "u:chat",
+    ",",
+    "pending",
+    "admin",
 ];
 
 /// The fields of an input, one a line.
@@ -295,4 +310,102 @@ fn key_set() {
             assert!(!key.verifies("message", "c2ln"));
         }
     });
+}
+
+#[test]
+fn webhook_message() {
+    const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
+    let secrets = WebhookSecrets::parse(SECRET).unwrap();
+    check!().for_each(|input: &[u8]| {
+        let [id, timestamp, signature, body] = fields(input);
+        let mut sent = HeaderMap::new();
+        for (name, value) in [
+            ("svix-id", &id),
+            ("svix-timestamp", &timestamp),
+            ("svix-signature", &signature),
+        ] {
+            // A header may come twice.
+            for value in value.split(|byte| *byte == b';') {
+                if let Ok(value) = HeaderValue::from_bytes(value) {
+                    sent.append(name, value);
+                }
+            }
+        }
+        // Nobody signed it.
+        assert!(secrets.verify(&sent, &body, NOW_MS).is_err());
+
+        let id: String = id
+            .iter()
+            .filter(|b| b.is_ascii_graphic())
+            .map(|b| char::from(*b))
+            .collect();
+        let id = format!("msg_{id}");
+        let body = String::from_utf8_lossy(&body).into_owned();
+        let mut signed = HeaderMap::new();
+        for (name, value) in webhook::headers(SECRET, &id, &body).unwrap() {
+            signed.insert(name, value.parse().unwrap());
+        }
+        let seconds: i64 = signed["svix-timestamp"].to_str().unwrap().parse().unwrap();
+        match secrets.verify(&signed, body.as_bytes(), seconds * 1000) {
+            Ok(message) => assert_eq!(message.id, id),
+            Err(error) => assert_eq!(error, WebhookError::Body),
+        }
+        let longer = format!("{body} ");
+        let changed = secrets.verify(&signed, longer.as_bytes(), seconds * 1000);
+        assert_eq!(changed, Err(WebhookError::Signature));
+        for (name, value) in &sent {
+            let mut mixed = signed.clone();
+            if mixed.insert(name, value.clone()).as_ref() != Some(value) {
+                assert!(
+                    secrets
+                        .verify(&mixed, body.as_bytes(), seconds * 1000)
+                        .is_err()
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn session_claims() {
+    check!().for_each(|input: &[u8]| {
+        let [text, asked, status, granted, id, role, permissions, map] = texts(input);
+        let built = |organization: Value| {
+            json!({
+                "v": 2, "sts": status, "fea": granted, "pla": granted, "fva": [0, -1], "o": organization,
+                "org_id": id, "org_role": role, "org_permissions": [permissions], "act": { "sub": id },
+            })
+        };
+        assert_fair(&built(json!({ "id": id, "rol": role, "per": permissions, "fpm": map })), &asked);
+        assert_fair(&built(Value::Null), &asked);
+        if let Ok(claims) = serde_json::from_str(&text) {
+            assert_fair(&claims, &asked);
+        }
+    });
+}
+
+/// Nobody has what needs an organization without one, and nobody has anything
+/// while the session is pending or cannot be read.
+fn assert_fair(claims: &Value, asked: &str) {
+    let Some(claims) = claims.as_object() else {
+        return;
+    };
+    let claims = Claims::from(claims.clone());
+    let organization = claims.organization();
+    let is_readable = organization.is_ok() && !claims.is_pending();
+    let organization = organization.ok().flatten();
+    for (check, needs_organization) in [
+        (Check::Role(asked), true),
+        (Check::Permission(asked), true),
+        (Check::Feature(asked), false),
+        (Check::Plan(asked), false),
+        (Check::Reverification(Reverification::STRICT_MFA), false),
+        (Check::Reverification(Reverification::LAX), false),
+    ] {
+        if claims.has(check) {
+            assert!(is_readable, "{check:?}");
+            assert!(organization.is_some() || !needs_organization, "{check:?}");
+        }
+    }
+    let _ = claims.actor();
 }
