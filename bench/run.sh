@@ -24,11 +24,9 @@ say() { echo "bench: $*" >&2; }
 
 sh bench/tools.sh
 
-# The zig that cargo-lambda links with is in the same folder.
-tools=
-cargo lambda --version >/dev/null 2>&1 ||
-    tools=$(dirname "$(cargo run --quiet --locked --package dev -- cargo-lambda)"):
-with_tools() { PATH="$tools$PATH" "$@"; }
+# Of pinned versions, with the zig that cargo-lambda links with.
+python3 dev/tools.py
+with_tools() { PATH="$PWD/.dev/tools/bin:$PATH" "$@"; }
 
 # fresh NAME: makes an empty folder for a program.
 fresh() { rm -rf "${PROGRAMS:?}/$1" && mkdir -p "$PROGRAMS/$1"; }

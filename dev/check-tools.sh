@@ -1,7 +1,8 @@
 #!/bin/sh
-# Prints one line for each tool that `make dev` needs and that is missing, with
-# how to install it. Everything else is downloaded to .dev/.
+# Prints one line for each tool that a build or `make dev` needs and that is
+# missing, with how to install it. Everything else is downloaded to .dev/.
 set -u
+cd "$(dirname "$0")/.." || exit 1
 
 missing=0
 lacks() {
@@ -10,7 +11,7 @@ lacks() {
 }
 
 # The oldest supported Rust, from Cargo.toml.
-oldest=$(sed -n 's/^rust-version = "\([0-9]*\.[0-9]*\).*/\1/p' "$(dirname "$0")/../Cargo.toml")
+oldest=$(sed -n 's/^rust-version = "\([0-9]*\.[0-9]*\).*/\1/p' Cargo.toml)
 
 if ! command -v cargo >/dev/null || ! version=$(rustc --version 2>/dev/null); then
     lacks "cargo and rustc: install Rust from https://rustup.rs"
@@ -21,6 +22,8 @@ else
         lacks "Rust $oldest or later (this is $version): rustup update"
     fi
 fi
+command -v python3 >/dev/null ||
+    lacks "python3: install Python from https://www.python.org, or apt install python3"
 command -v npm >/dev/null ||
     lacks "npm: install Node.js from https://nodejs.org, or apt install npm"
 python3 -c 'import tomllib' 2>/dev/null ||
@@ -28,10 +31,12 @@ python3 -c 'import tomllib' 2>/dev/null ||
 # shellcheck disable=SC2086 # CC may have arguments
 echo '#include <stdio.h>' | ${CC:-cc} -x c -c -o /dev/null - 2>/dev/null ||
     lacks "a C compiler: apt install gcc libc6-dev, or xcode-select --install"
-# Debian's small perl lacks modules that OpenSSL's build uses.
-perl -MFindBin -MFile::Compare -MIPC::Cmd -e 1 2>/dev/null ||
-    lacks "perl with its modules: apt install perl, or https://www.perl.org/get.html"
+# The TLS of AWS-LC is C++, though it uses no library of that.
+has_cxx() { echo '#include <type_traits>' | ${CXX:-c++} -x c++ -c -o /dev/null - 2>/dev/null; }
+has_cxx || { [ "$(id -u)" = 0 ] && sh dev/install.sh g++ && has_cxx; } ||
+    lacks "a C++ compiler: apt install g++, or xcode-select --install"
 command -v make >/dev/null ||
     lacks "make: apt install make, or xcode-select --install"
 
-exit "$missing"
+[ "$missing" = 0 ] && exec python3 dev/tools.py
+exit 1

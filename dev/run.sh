@@ -10,5 +10,6 @@ if [ -n "${VERBOSE:-}" ] || [ ! -x "$program" ] ||
     echo "dev: building what make $1 needs; the first time this takes some minutes" >&2
     quiet=
 fi
+python3 dev/tools.py || exit 1
 # shellcheck disable=SC2086 # an option or nothing
 exec cargo run $quiet --locked --bin dev -- "$@"

@@ -1,5 +1,5 @@
 """Checks the zips: exactly the functions, each with its program and the roots,
-for the right machine, with no newer glibc.
+for the right machine, with no newer glibc and no path of the builder's from C.
 
 usage: check_artefacts.py ARCH GLIBC LAMBDA_DIR FUNCTION...
 """
@@ -32,6 +32,10 @@ def problem(zip_path, arch, glibc):
     newer = sorted(v for v in needed if version(v) > version(glibc))
     if newer:
         return f"needs glibc {', '.join(newer)}; Amazon Linux 2023 has {glibc}"
+    # What __FILE__ was: it goes into AWS-LC's errors.
+    path = re.search(rb"(?<=\0)/[\w./-]+\.(?:cc?|h|inc)(?=\0)", program)
+    if path:
+        return f"names a file of the machine that built it, {path.group().decode()}"
     return None
 
 

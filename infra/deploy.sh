@@ -64,6 +64,7 @@ if [ "${MIGRATE:-0}" = 1 ]; then
     if [ -n "${MIGRATIONS:-}" ]; then
         "$MIGRATIONS"
     else
+        python3 dev/tools.py
         cargo run --quiet --locked --package migrations
     fi
 fi

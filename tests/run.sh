@@ -74,6 +74,7 @@ quick() {
 }
 
 slow() {
+    stage "tools" sh dev/check-tools.sh
     stage "licences, sources, bans" sh tests/deny.sh
     stage "clerk-auth as a package" sh tests/checks/clerk_auth.sh package
     stage "fuzz targets" fuzz

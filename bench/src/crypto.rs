@@ -7,13 +7,13 @@ use anyhow::{Context, ensure};
 
 use crate::programs;
 
-/// Packages that bring TLS or public-key cryptography.
-const CRYPTO_PACKAGES: [&str; 9] = [
+/// Packages that bring TLS or public-key cryptography; openssl-sys only calls
+/// aws-lc-sys.
+const CRYPTO_PACKAGES: [&str; 8] = [
     "aws-lc-sys",
     "boring-sys",
     "botan",
     "ed25519-dalek",
-    "openssl-sys",
     "p256",
     "ring",
     "rsa",

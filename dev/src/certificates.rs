@@ -43,7 +43,7 @@ impl Authority {
     /// Makes a new authority with a key of its own.
     ///
     /// # Errors
-    /// If OpenSSL fails.
+    /// If the crypto library fails.
     pub fn new() -> Result<Self, ErrorStack> {
         let key = generate_key()?;
         let name = common_name("quotes: authority of one local server")?;
@@ -63,7 +63,7 @@ impl Authority {
     /// The authority's certificate as PEM: what clients are told to trust.
     ///
     /// # Errors
-    /// If OpenSSL fails.
+    /// If the crypto library fails.
     pub fn pem(&self) -> Result<Vec<u8>, ErrorStack> {
         self.certificate.to_pem()
     }
@@ -71,7 +71,7 @@ impl Authority {
     /// A server certificate for these host names and addresses.
     ///
     /// # Errors
-    /// If OpenSSL fails.
+    /// If the crypto library fails.
     pub fn issue(&self, names: &[&str]) -> Result<Identity, ErrorStack> {
         self.issue_until(names, &*Asn1Time::days_from_now(CERTIFICATE_AGE)?)
     }
@@ -79,7 +79,7 @@ impl Authority {
     /// A server certificate that is valid no longer than `end`.
     ///
     /// # Errors
-    /// If OpenSSL fails.
+    /// If the crypto library fails.
     pub fn issue_until(&self, names: &[&str], end: &Asn1TimeRef) -> Result<Identity, ErrorStack> {
         let key = generate_key()?;
         let subject = common_name(names.first().copied().unwrap_or("localhost"))?;

@@ -7,7 +7,7 @@
 //! - [`token()`]: `make token`
 //! - [`migrate()`]: `make migrate`
 //! - [`postgres`]: a Postgres with TLS on loopback, for `make dev` and tests
-//! - [`tools`]: cargo-lambda and npm's packages, fetched into `.dev/`
+//! - [`tools`]: cargo-lambda, and npm's packages, fetched into `.dev/`
 //! - [`guard`]: ends what was started, however the program ends
 //! - [`routes`]: which function answers which request
 //! - [`certificates`], [`ports`]: for servers on this machine

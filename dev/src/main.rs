@@ -29,8 +29,6 @@ enum Command {
     Token,
     /// Apply the missing migrations to the database of the caller or of .env
     Migrate,
-    /// Print where cargo-lambda is, after fetching it if need be
-    CargoLambda,
     /// Run an empty Postgres and print its URL; it ends with standard input
     #[command(hide = true)]
     ThrowawayPostgres,
@@ -43,10 +41,6 @@ async fn main() -> ExitCode {
         Command::Dev { parent } => dev::up(parent).await.map(|status| exit(status.into())),
         Command::Token => dev::token().and_then(print),
         Command::Migrate => dev::migrate().await.and_then(print),
-        Command::CargoLambda => {
-            let program = dev::tools::fetch_cargo_lambda(None).await;
-            program.and_then(|program| print(program.display()))
-        }
         Command::ThrowawayPostgres => throwaway_postgres().await,
     };
     match result {

@@ -1,4 +1,4 @@
-//! Fetches what `make dev` and `make test` need into `.dev/`.
+//! Fetches what `make dev` and `make test` need of npm into `.dev/`.
 //!
 //! Versions are pinned by lock files. What is there already is not fetched
 //! again, and then the network is not needed.
@@ -21,82 +21,13 @@ use crate::{child, console, files, guard::RunId, lock, workspace::Workspace};
 /// this machine.
 pub const DEV_PACKAGES: &str = "dev/npm";
 
-/// The version of cargo-lambda, also in `dev/requirements.txt`.
-const CARGO_LAMBDA_VERSION: &str = "1.9.2";
-
 /// The files that say which packages are installed, and how.
 const PACKAGE_FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
-/// Returns the program cargo-lambda, after fetching it from PyPI (prebuilt) or
-/// else building it. Its first argument must be `lambda`.
-///
-/// The processes that fetch belong to the run, if one is given.
-///
-/// # Errors
-/// If it cannot be fetched.
-pub async fn fetch_cargo_lambda(run_id: Option<&RunId>) -> anyhow::Result<PathBuf> {
-    let workspace = Workspace::find()?;
-    let _lock = lock_tools(&workspace).await?;
-    let folder = workspace.dev_path("cargo-lambda");
-    let program = folder.join("bin/cargo-lambda");
-    // Written last, so that an interrupted fetch is repeated.
-    let complete = folder.join("complete");
-    let installed = fs::read_to_string(&complete);
-    if installed.is_ok_and(|version| version == CARGO_LAMBDA_VERSION) && runs(&program) {
-        return Ok(program);
-    }
-    files::remove_folder(&folder)?;
-    console::print(format_args!("fetching cargo-lambda {CARGO_LAMBDA_VERSION}"));
-    let requirements = workspace.root().join("dev/requirements.txt");
-    let mut python = fetch_command("python3", run_id);
-    python
-        .args(["-c", "import ensurepip, venv"])
-        .stderr(Stdio::null());
-    if child::run(&mut python).await.is_err() {
-        console::print(
-            "python3 with venv is missing, which fetches it in seconds: apt install python3-venv",
-        );
-    }
-    let prebuilt = install_from_pypi(run_id, &folder, &requirements).await;
-    if prebuilt.is_err() || !runs(&program) {
-        console::print(format_args!(
-            "building cargo-lambda {CARGO_LAMBDA_VERSION} from source: this takes some minutes"
-        ));
-        files::remove_folder(&folder)?;
-        let mut cargo = fetch_command("cargo", run_id);
-        cargo
-            .args(["install", "--locked", "cargo-lambda", "--version"])
-            .args([CARGO_LAMBDA_VERSION, "--root"])
-            .arg(&folder);
-        let built = child::run(&mut cargo).await;
-        built.with_context(|| format!("cannot fetch cargo-lambda {CARGO_LAMBDA_VERSION}"))?;
-    }
-    fs::write(&complete, CARGO_LAMBDA_VERSION)?;
-    Ok(program)
-}
-
-/// Fails where PyPI has no build for this machine, or python3 no venv or pip.
-async fn install_from_pypi(
-    run_id: Option<&RunId>,
-    folder: &Path,
-    requirements: &Path,
-) -> anyhow::Result<()> {
-    let mut venv = fetch_command("python3", run_id);
-    venv.args(["-m", "venv"]).arg(folder);
-    child::run(venv.stdout(Stdio::null()).stderr(Stdio::null())).await?;
-    let mut pip = fetch_command(folder.join("bin/pip"), run_id);
-    pip.args(["install", "--disable-pip-version-check", "--require-hashes"])
-        .args(["--only-binary=:all:", "--progress-bar=on", "-r"])
-        .arg(requirements);
-    child::run(&mut pip).await
-}
-
-fn runs(cargo_lambda: &Path) -> bool {
-    let output = Command::new(cargo_lambda)
-        .args(["lambda", "--version"])
-        .output();
-    output
-        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(CARGO_LAMBDA_VERSION))
+/// The program cargo-lambda, which `dev/tools.py` has fetched before anything
+/// could be built. Its first argument must be `lambda`.
+pub fn cargo_lambda(root: &Path) -> PathBuf {
+    root.join(".dev/tools/bin/cargo-lambda")
 }
 
 /// Returns the folder `node_modules` with the packages of a folder of the

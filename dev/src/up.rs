@@ -78,7 +78,7 @@ async fn run(
     run_id: &RunId,
 ) -> anyhow::Result<Infallible> {
     ports::ensure_free(port)?;
-    let cargo_lambda = tools::fetch_cargo_lambda(Some(run_id)).await?;
+    let cargo_lambda = tools::cargo_lambda(workspace.root());
     let node_modules = tools::fetch_packages(tools::DEV_PACKAGES, Some(run_id)).await?;
     settings.add_clerk(&LocalClerk::new(workspace, port))?;
     let mut server = None;

@@ -93,7 +93,7 @@ impl StandIn {
     /// A session token for any user id, which need not be that of a demo user.
     ///
     /// # Errors
-    /// An empty user id, a life of no seconds, or OpenSSL's failure.
+    /// An empty user id, a life of no seconds, or the crypto library's failure.
     pub fn token(&self, user_id: &str, ttl_secs: u64) -> anyhow::Result<String> {
         ensure!(!user_id.is_empty(), "a token needs a user id");
         let azp = Some(self.config.app_origin.as_str());
@@ -104,7 +104,7 @@ impl StandIn {
     /// can make tokens that must be refused.
     ///
     /// # Errors
-    /// OpenSSL's failure.
+    /// The crypto library's failure.
     pub fn sign(&self, header: &Value, claims: &Value) -> anyhow::Result<String> {
         self.key.sign(header, claims)
     }

@@ -72,7 +72,7 @@ pub fn user_deleted(user_id: &str) -> String {
 /// The headers of a message that is sent now.
 ///
 /// # Errors
-/// A secret that is none, or OpenSSL's failure.
+/// A secret that is none, or the crypto library's failure.
 pub fn headers(
     secret: &str,
     message_id: &str,

@@ -1,7 +1,7 @@
 //! An instance's public keys, and the RS256 check.
 //!
 //! The check is jsonwebtoken's extension point ([`CryptoProvider`]) on the
-//! OpenSSL that TLS needs anyway: a second crypto library would add up to a
+//! AWS-LC that TLS needs anyway: a second crypto library would add up to a
 //! megabyte to the program. The provider is called directly and never
 //! installed for the process, which belongs to the application: one that signs
 //! tokens of its own would find its algorithms gone.
@@ -185,7 +185,7 @@ fn unescape(pem: &str) -> String {
     pem.replace("\\r", "\r").replace("\\n", "\n")
 }
 
-/// OpenSSL's RS256 verification; everything else is refused.
+/// AWS-LC's RS256 verification; everything else is refused.
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: refuse_to_sign,
     verifier_factory: rs256_verifier,
@@ -208,14 +208,14 @@ fn rs256_verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn Jw
         .map_err(|_| ErrorKind::InvalidKeyFormat.into())
 }
 
-/// A key as OpenSSL works with it, and the components that it is made of.
+/// A key as AWS-LC works with it, and the components that it is made of.
 struct PreparedKey {
     n: Vec<u8>,
     e: Vec<u8>,
     key: PKey<Public>,
 }
 
-/// The key that was used last. OpenSSL prepares a modulus at its first use,
+/// The key that was used last. AWS-LC prepares a modulus at its first use,
 /// which costs a quarter of the check; almost every token is of one key.
 static LAST_KEY: Mutex<Option<PreparedKey>> = Mutex::new(None);
 
@@ -237,7 +237,7 @@ fn prepare(n: &[u8], e: &[u8]) -> Result<PKey<Public>, ErrorStack> {
 
 /// RSASSA-PKCS1-v1_5 with SHA-256.
 ///
-/// OpenSSL takes the padding off strictly (`00 01 FF…FF 00`), builds the one
+/// AWS-LC takes the padding off strictly (`00 01 FF…FF 00`), builds the one
 /// `DigestInfo` that is right and compares it with all that is left, so there
 /// is no parser for a forgery to exploit.
 struct Rs256(PKey<Public>);

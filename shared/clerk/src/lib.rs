@@ -43,7 +43,7 @@
 //! | `names` | the names of Clerk's cookies, parameters and headers |
 //! | `origin` | origins and URLs that configuration may name |
 //! | `reason` | why a user is not signed in |
-//! | `key` | public keys, and the RS256 check by OpenSSL |
+//! | `key` | public keys, and the RS256 check by AWS-LC |
 //! | `token` | a JWT taken apart, then verified; who it says it is, and for whom |
 //! | `claims` | what a session says: actor, organization, what the user may do |
 //! | `instance` | which instance this is, and what its tokens must say |

@@ -316,27 +316,32 @@ fn describe(error: &tokio_postgres::Error) -> (String, bool) {
     let mut ended = error.is_closed();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
+        text = match inner.downcast_ref::<ErrorStack>() {
+            // What it is the cause of has repeated its words.
+            Some(stack) => text.replace(&stack.to_string(), &reasons(stack)),
+            None => format!("{text}: {inner}"),
+        };
         ended |= is_end(inner);
         cause = inner.source();
     }
     (text, ended)
 }
 
-/// Whether this says that a connection ended, also within TLS's handshake,
-/// where OpenSSL has a code for that or, when it read nothing, no words at all.
+/// Whether this says that a connection ended, also within TLS's handshake, where
+/// that is an error without a cause.
 fn is_end(cause: &(dyn Error + 'static)) -> bool {
-    let cut = |stack: &ErrorStack| {
-        let mut codes = stack.errors().iter().map(|error| error.reason_code());
-        codes.any(|code| code == UNEXPECTED_EOF_WHILE_READING)
-    };
-    cause.is::<io::Error>()
-        || cause.downcast_ref().is_some_and(cut)
-        || cause.is::<native_tls::Error>() && cause.source().is_none()
+    cause.is::<io::Error>() || cause.is::<native_tls::Error>() && cause.source().is_none()
 }
 
-/// OpenSSL's `SSL_R_UNEXPECTED_EOF_WHILE_READING`.
-const UNEXPECTED_EOF_WHILE_READING: std::ffi::c_int = 294;
+/// What happened in TLS, such as "certificate verify failed". The library's own
+/// text adds a number, and the file and line of its source.
+fn reasons(stack: &ErrorStack) -> String {
+    let reasons = stack.errors().iter().filter_map(|error| error.reason());
+    let reasons: Vec<_> = reasons
+        .map(|reason| reason.to_ascii_lowercase().replace('_', " "))
+        .collect();
+    reasons.join(", ")
+}
 
 #[cfg(test)]
 mod tests {

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// OpenSSL's message for a certificate whose authority is not trusted.
+/// AWS-LC's message for a certificate whose authority is not trusted.
 const UNKNOWN_AUTHORITY: &str = "(unable to get local issuer certificate)";
 
 /// Asks for a quote; there must be an error, with these words in the log. The
@@ -28,6 +28,8 @@ async fn assert_no_answer(database: &Database, words: &str) {
     assert_eq!(proxy.traffic().connections, 2);
     let log = app.log().to_lowercase();
     assert!(log.contains(words), "{log}");
+    // The library's own words name a file of its source.
+    assert!(!log.contains("aws-lc"), "{log}");
 }
 
 /// The same database with this authority as the trusted one, and the folder that
@@ -132,6 +134,18 @@ async fn a_server_without_tls_is_told_nothing_by_direct_negotiation_either() {
     let password = password.password().unwrap().as_bytes().to_vec();
     let told = told.borrow();
     assert!(!told.windows(password.len()).any(|part| part == password));
+}
+
+#[tokio::test]
+async fn a_server_whose_tls_is_too_old_is_refused() {
+    // A ServerHello: version 1.1, random bytes, no session, a cipher, no compression.
+    let (port, _) = start_fake_server(
+        b"\x16\x03\x02\0\x2a\x02\0\0\x26\x03\x020123456789abcdef0123456789abcdef\0\xc0\x13\0",
+    )
+    .await;
+    let database = Database::shared().await.through(port);
+    let direct = database.with_parameter("sslnegotiation=direct");
+    assert_no_answer(&direct, "unsupported protocol").await;
 }
 
 /// The SASL mechanism that a function chooses where both are offered.

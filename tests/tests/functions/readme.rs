@@ -79,7 +79,7 @@ impl Copy {
         if folder.exists() {
             fs::remove_dir_all(&folder).unwrap();
         }
-        let tools = folder.join(".dev/cargo-lambda/bin");
+        let tools = folder.join(".dev/tools/bin");
         fs::create_dir_all(&tools).unwrap();
         for entry in fs::read_dir(root()).unwrap() {
             let name = entry.unwrap().file_name();
@@ -95,7 +95,7 @@ impl Copy {
 
         // The README's commands use port 9000, which may be in use.
         let port = ports::find_free().unwrap();
-        let program = tools::fetch_cargo_lambda(None).await.unwrap();
+        let program = tools::cargo_lambda(&root());
         let script = tools.join("cargo-lambda");
         let program = program.display();
         fs::write(

@@ -18,7 +18,7 @@ pub(crate) async fn start(app: &App, port: u16, folder: &Path) -> Watch {
     let mut build = build_command(&root, true).unwrap();
     let built = build.arg("--quiet").status().unwrap();
     assert!(built.success(), "the functions cannot be built");
-    let cargo_lambda = tools::fetch_cargo_lambda(None).await.unwrap();
+    let cargo_lambda = tools::cargo_lambda(&root);
     let mut watch = watch_command(&cargo_lambda, &root, port);
     watch
         .envs(app.variables())
