@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use http::StatusCode;
 use lambda_runtime::{LambdaEvent, service_fn};
+use tokio::task::spawn_local;
 
 use crate::auth::{Auth, is_same_origin};
 use crate::config::{Config, ConfigError, LogConfig, Lookup, from_env};
@@ -31,13 +32,13 @@ pub struct App<C = ()> {
 /// the way back to the page.
 pub async fn serve<H>(handler: H) -> ExitCode
 where
-    H: AsyncFn(&App, &Request) -> Result<Response, Error>,
+    H: AsyncFn(&App, &Request) -> Result<Response, Error> + 'static,
 {
     serve_with(|_, _| Ok(()), handler, error_response).await
 }
 
 /// Runs a function that has a configuration of its own and whose errors are
-/// answered by `error_response`.
+/// answered by `error_response`, on tokio's local runtime.
 ///
 /// A configuration that is missing or malformed ends the process with one line.
 pub async fn serve_with<C, H, E>(
@@ -46,8 +47,9 @@ pub async fn serve_with<C, H, E>(
     error_response: E,
 ) -> ExitCode
 where
-    H: AsyncFn(&App<C>, &Request) -> Result<Response, Error>,
-    E: Fn(&App<C>, &Request, &Error) -> Response,
+    C: 'static,
+    H: AsyncFn(&App<C>, &Request) -> Result<Response, Error> + 'static,
+    E: Fn(&App<C>, &Request, &Error) -> Response + 'static,
 {
     log::start(&LogConfig::parse(&from_env));
     let config =
@@ -67,24 +69,29 @@ where
         app.database.connect_at_start().await;
     }
 
-    let answer = async |event: LambdaEvent<Event>| {
-        let id = event.context.request_id;
-        let (request, readable) = Request::from_event(event.payload, origin.as_ref(), id);
-        let result = match readable {
-            Ok(()) => handler(&app, &request).await,
-            Err(unreadable) => Err(unreadable),
+    let serving = async move {
+        let answer = async |event: LambdaEvent<Event>| {
+            let id = event.context.request_id;
+            let (request, readable) = Request::from_event(event.payload, origin.as_ref(), id);
+            let result = match readable {
+                Ok(()) => handler(&app, &request).await,
+                Err(unreadable) => Err(unreadable),
+            };
+            let response = result.unwrap_or_else(|error| {
+                log_error(&error);
+                error_response(&app, &request, &error)
+            });
+            let response = response::with_default_headers(&request, response);
+            response::into_event_answer(response)
         };
-        let response = result.unwrap_or_else(|error| {
-            log_error(&error);
-            error_response(&app, &request, &error)
-        });
-        let response = response::with_default_headers(&request, response);
-        response::into_event_answer(response)
+        match lambda_runtime::run(service_fn(|event| catch_panic(answer(event)))).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => exit(&error.to_string()),
+        }
     };
-    match lambda_runtime::run(service_fn(|event| catch_panic(answer(event)))).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => exit(&error.to_string()),
-    }
+    // As a task of its own: tokio asks the system for events each time that another
+    // task wakes the future of `main`.
+    spawn_local(serving).await.unwrap_or(ExitCode::FAILURE)
 }
 
 /// The output of a future, or an error when it panics.

@@ -5,7 +5,7 @@ use shared::{Error, ExitCode, Request, Response, StatusCode, quote, response, we
 
 type App = shared::App<WebhookConfig>;
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "local")]
 async fn main() -> ExitCode {
     shared::serve_with(WebhookConfig::parse, clerk_webhook, |_, _, error| {
         response::problem(error)

@@ -2,7 +2,7 @@
 
 use shared::{App, Error, ExitCode, Request, Response, quote, response};
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "local")]
 async fn main() -> ExitCode {
     shared::serve(get_quote).await
 }

@@ -12,7 +12,7 @@ use shared::flash::{self, Flash};
 use shared::response::{empty, redirect, set_cookie};
 use shared::{Error, ExitCode, Request, Response, quote};
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "local")]
 async fn main() -> ExitCode {
     shared::serve_with(PageConfig::parse, render_page, pages::error).await
 }

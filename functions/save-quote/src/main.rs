@@ -3,7 +3,7 @@
 use shared::condition::condition;
 use shared::{App, Error, ExitCode, Request, Response, quote, response};
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "local")]
 async fn main() -> ExitCode {
     shared::serve(save_quote).await
 }

@@ -21,15 +21,15 @@ mod tls;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::join;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::{join, select};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Statement as PreparedStatement};
 
@@ -211,6 +211,9 @@ struct Connection {
     opened: SystemTime,
     /// Milliseconds since 1970.
     last_used: AtomicU64,
+    /// The timer of the last statement, for the next one: to move it costs nothing,
+    /// but for a new one tokio interrupts its own wait for the server.
+    timer: Mutex<Option<Pin<Box<Sleep>>>>,
 }
 
 impl Connection {
@@ -225,6 +228,7 @@ impl Connection {
             address,
             opened: now,
             last_used: AtomicU64::new(millis(now)),
+            timer: Mutex::default(),
         })
     }
 
@@ -246,8 +250,17 @@ impl Connection {
         limit: Duration,
     ) -> Result<Vec<Row>, StatementFailure> {
         let deadline = Instant::now() + limit;
+        let kept = self.timer.lock().await.take();
+        let mut timer = kept.unwrap_or_else(|| Box::pin(sleep_until(deadline)));
+        timer.as_mut().reset(deadline);
         let mut answer = pin!(self.query(statement));
-        if let Ok(answer) = timeout_at(deadline, &mut answer).await {
+        let in_time = select! {
+            biased;
+            answer = &mut answer => Some(answer),
+            () = &mut timer => None,
+        };
+        *self.timer.lock().await = Some(timer);
+        if let Some(answer) = in_time {
             let rows = answer?;
             self.last_used
                 .store(millis(SystemTime::now()), Ordering::Relaxed);

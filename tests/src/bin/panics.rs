@@ -2,7 +2,7 @@
 
 use shared::{App, Error, ExitCode, Request, Response};
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "local")]
 async fn main() -> ExitCode {
     shared::serve(panic_with_request).await
 }
