@@ -38,10 +38,10 @@ export async function startSite({ shape = "proxy", tokenTtl = 60, options = [] }
       .map((url) => new URL(url).host),
     resolverRules,
     shape,
-    /** Has the site do something, see src/bin/site/site.rs. */
+    /** Has the site do something, see src/bin/site/site.rs; returns the result, if there is one. */
     async order(command) {
       child.stdin.write(`${command}\n`);
-      await answer(30);
+      return (await answer(30)).result;
     },
     /** Ends the site. It fails when a function has printed a secret. */
     async stop() {

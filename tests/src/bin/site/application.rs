@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerk_stand_in::{Config, StandIn, server};
 use dev::postgres::Server;
 use dev::tools;
@@ -78,6 +80,19 @@ impl Application {
             database,
             addresses,
         }
+    }
+
+    /// A session token that was issued now and has expired a minute ago.
+    pub(crate) fn expired_token(&self, user_id: &str) -> String {
+        let token = self.stand_in.token(user_id, 60).unwrap();
+        let mut parts = token.split('.').map(|part| {
+            let json = URL_SAFE_NO_PAD.decode(part).unwrap();
+            serde_json::from_slice::<Value>(&json)
+        });
+        let header = parts.next().unwrap().unwrap();
+        let mut claims = parts.next().unwrap().unwrap();
+        claims["exp"] = (claims["exp"].as_u64().unwrap() - 120).into();
+        self.stand_in.sign(&header, &claims).unwrap()
     }
 
     /// The addresses, for a test.

@@ -2,8 +2,8 @@
 //! gateway, a Postgres of its own, and the stand-in for Clerk.
 //!
 //! When it is ready it prints one line of JSON. Then it executes the commands on
-//! standard input, one a line, and prints `{"done": …}` after each; it ends
-//! with its input.
+//! standard input, one a line, and prints `{"done": …, "result": …}` after each;
+//! it ends with its input.
 
 #![expect(
     clippy::expect_used,
@@ -34,7 +34,7 @@ async fn main() {
     println!("{}", site.description());
     let mut lines = BufReader::new(stdin()).lines();
     while let Some(line) = lines.next_line().await.unwrap() {
-        site.execute(&line).await;
-        println!("{}", json!({ "done": line }));
+        let result = site.execute(&line).await;
+        println!("{}", json!({ "done": line, "result": result }));
     }
 }

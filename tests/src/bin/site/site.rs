@@ -73,8 +73,11 @@ impl Site {
         json!({ "applications": described, "resolverRules": self.resolver_rules })
     }
 
-    /// Executes a command of a test.
-    pub(crate) async fn execute(&mut self, command: &str) {
+    /// Executes a command of a test; most have no result.
+    pub(crate) async fn execute(&mut self, command: &str) -> Option<String> {
+        if let Some(user_id) = command.strip_prefix("expired token ") {
+            return Some(self.application().expired_token(user_id));
+        }
         match command {
             "database stop" => self.postgres.halt().await.unwrap(),
             "database start" => self.postgres.resume().await.unwrap(),
@@ -89,6 +92,7 @@ impl Site {
             "key right" => self.deploy(&self.application().stand_in.jwt_key()).await,
             _ => panic!("no such command: {command}"),
         }
+        None
     }
 
     async fn rename_table(&self, from: &str, to: &str) {
