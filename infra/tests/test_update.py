@@ -20,7 +20,6 @@ import commands
 import rules
 import source
 from ministack import REGION
-from test_commands import complaint
 
 STACK = "quotes-update"
 SECRET = "quotes/update/database"
@@ -129,7 +128,7 @@ def test_alarms_are_only_where_there_is_a_topic(stack):
 def test_a_protected_stage_is_destroyed_only_after_what_is_said(stack):
     formation = stack.aws.client("cloudformation")
     formation.update_termination_protection(StackName=STACK, EnableTerminationProtection=True)
-    said = complaint(commands.run("destroy", answer="update\n", STAGE="update", **stack.aws.variables))
+    said = commands.complaint(commands.run("destroy", answer="update\n", STAGE="update", **stack.aws.variables))
     assert said.startswith("destroy: quotes-update is protected against deletion")
     assert stack.resources()
     # Its advice, as it is written.
