@@ -10,8 +10,7 @@ LAMBDA_DIR=${LAMBDA_DIR:-target/lambda}
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git archive HEAD | tar -x -C "$copy"
-# The tools, whose versions are pinned.
-[ ! -d .dev ] || ln -s "$PWD/.dev" "$copy/.dev"
+# It fetches its tools too, whose versions are pinned.
 (cd "$copy" && LAMBDA_DIR=target/lambda sh infra/build.sh)
 
 status=0
