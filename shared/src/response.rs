@@ -73,6 +73,15 @@ pub fn html(status: StatusCode, page: String, policy: &str) -> Response {
     response
 }
 
+/// A file that is the same for everybody: the first cache keeps it for a day.
+#[must_use]
+pub fn file(media_type: &str, content: &'static [u8]) -> Response {
+    let mut response = with_status(StatusCode::OK, Body::Binary(content.to_vec()));
+    set(&mut response, CONTENT_TYPE, media_type);
+    set(&mut response, CACHE_CONTROL, "public, max-age=86400");
+    response
+}
+
 /// A redirect.
 #[must_use]
 pub fn redirect(status: StatusCode, location: &str) -> Response {
@@ -157,10 +166,12 @@ pub fn nonce() -> Result<String, Error> {
 
 /// Adds what every response has, where it is missing. HEAD loses its body.
 pub(crate) fn with_default_headers(request: &Request, mut response: Response) -> Response {
+    // But for files every response depends on who sent the request.
+    if !response.headers().contains_key(CACHE_CONTROL) {
+        set(&mut response, CACHE_CONTROL, "private, no-store");
+        set(&mut response, VARY, "Cookie, Authorization");
+    }
     let defaults = [
-        // Every response depends on who sent the request.
-        (CACHE_CONTROL, "private, no-store"),
-        (VARY, "Cookie, Authorization"),
         (CONTENT_SECURITY_POLICY, NO_CONTENT_POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // With `no-referrer` a browser sends `Origin: null` with our own form.
@@ -192,6 +203,7 @@ pub(crate) fn into_event_answer(response: Response) -> ApiGatewayV2httpResponse 
         .filter_map(|value| value.to_str().ok().map(str::to_owned))
         .collect();
     answer.headers.remove(SET_COOKIE);
+    answer.is_base64_encoded = matches!(body, Body::Binary(_));
     answer.body = Some(body).filter(|body| !body.is_empty());
     answer
 }

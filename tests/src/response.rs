@@ -49,7 +49,7 @@ impl Response {
         let cookies = answer["cookies"].as_array().map_or(&[][..], Vec::as_slice);
         let body = answer["body"].as_str().unwrap_or_default();
         let body = if answer["isBase64Encoded"] == true {
-            String::from_utf8(STANDARD.decode(body).unwrap()).unwrap()
+            String::from_utf8_lossy(&STANDARD.decode(body).unwrap()).into_owned()
         } else {
             body.to_owned()
         };

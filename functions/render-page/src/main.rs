@@ -18,6 +18,9 @@ async fn main() -> ExitCode {
 }
 
 async fn render_page(app: &App, request: &Request) -> Result<Response, Error> {
+    if let Some(file) = pages::file(request) {
+        return Ok(file);
+    }
     routes::check(request)?;
     let sign_in_url = &app.config.sign_in_url;
     let decision = app.auth.decide_page(request, sign_in_url).await?;

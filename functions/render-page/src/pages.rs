@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use askama::Template;
 use clerk_auth::{Obstacle, Reason, Session};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use shared::auth::Refusal;
 use shared::config::PageConfig;
 use shared::error::ErrorKind;
@@ -103,6 +103,25 @@ fn compact(source: &str) -> String {
         .filter(is_code)
         .collect();
     lines.join("\n")
+}
+
+/// What browsers and search engines ask for by themselves.
+pub(crate) fn file(request: &Request) -> Option<Response> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return None;
+    }
+    match request.path() {
+        // Every browser takes a PNG here.
+        "/favicon.ico" => {
+            let icon = include_bytes!("../templates/icon.png");
+            Some(response::file("image/png", icon))
+        }
+        "/robots.txt" => {
+            let nothing = b"User-agent: *\nDisallow: /\n";
+            Some(response::file("text/plain; charset=utf-8", nothing))
+        }
+        _ => None,
+    }
 }
 
 /// The page of a signed-in user.
@@ -356,7 +375,7 @@ impl ErrorPage<'_> {
         let nonce = &self.nonce;
         let policy = format!(
             "default-src 'none'; script-src 'nonce-{nonce}'; connect-src 'self'; \
-             style-src 'nonce-{nonce}'; img-src data:; form-action 'none'; base-uri 'none'; \
+             style-src 'nonce-{nonce}'; img-src 'self' data:; form-action 'none'; base-uri 'none'; \
              frame-ancestors 'none'"
         );
         response::html(status, html, &policy)

@@ -151,15 +151,26 @@ async fn one_user_sees_and_changes_nothing_of_another() {
 #[tokio::test]
 async fn an_unknown_path_is_a_page_with_404() {
     for app in App::both().await {
-        for path in [
-            "/nothing",
-            "/index.html",
-            "/api",
-            "/favicon.ico",
-            "/a/b%20c",
-            "/../",
-        ] {
+        for path in ["/nothing", "/index.html", "/api", "/a/b%20c", "/../"] {
             app.send(Event::page(path)).await.page(404);
+        }
+    }
+}
+
+#[tokio::test]
+async fn browsers_and_search_engines_get_small_files_that_caches_keep() {
+    for app in App::both().await {
+        for (path, media_type, begins) in [
+            ("/favicon.ico", "image/png", "\u{fffd}PNG\r\n"),
+            ("/robots.txt", "text/plain; charset=utf-8", "User-agent: *"),
+        ] {
+            let file = app.send(Event::new("GET", path)).await;
+            assert_eq!(file.status, 200);
+            assert_eq!(file.header("content-type"), Some(media_type));
+            assert_eq!(file.header("cache-control"), Some("public, max-age=86400"));
+            assert_eq!(file.header("vary"), None);
+            assert!(file.body.starts_with(begins) && file.body.len() < 2_000);
+            app.send(Event::new("POST", path)).await.page(404);
         }
     }
 }
