@@ -103,7 +103,7 @@ static KINDS: [ErrorKind; 20] = [
     row("no-quote", 404, "No quote is saved."),
     row("changed", 412, "Not done: the quote was changed elsewhere meanwhile."),
     row("not-found", 404, "Nothing is here.")
-        .on_page("Nothing is here", "The address leads nowhere."),
+        .on_page("This page does not exist", "Perhaps there is a mistake in its address. Your quote is on the start page."),
     row("method-not-allowed", 405, "This method is not allowed here.")
         .on_page("That does not work here", "This page can only be read."),
     row("body-too-large", 413, TOO_LARGE),

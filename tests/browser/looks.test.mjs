@@ -5,8 +5,8 @@ import { after, before, test } from "node:test";
 
 import { launch, openProfile } from "./support/browser.mjs";
 import { clerkReady, signIn } from "./support/clerk.mjs";
-import { assertGood, assertGoodWithoutScripts, assertValid, picture } from "./support/looks.mjs";
-import { focused, showsNoQuote, showsQuote, withQuote } from "./support/page.mjs";
+import { ALL_WIDTHS, assertGood, assertGoodWithoutScripts, assertValid, picture } from "./support/looks.mjs";
+import { changeElsewhere, focused, showsNoQuote, showsQuote, withQuote } from "./support/page.mjs";
 import { startSite } from "./support/site.mjs";
 
 const QUOTE = "Life is like riding a bicycle. To keep your balance, you must keep moving.";
@@ -22,7 +22,7 @@ let site, browser, ada, page;
 before(async () => {
   site = await startSite();
   browser = await launch(site);
-  ada = await openProfile(browser, site, { reducedMotion: "reduce", viewport: { width: 1280, height: 800 } });
+  ada = await openProfile(browser, site, { viewport: { width: 1280, height: 800 } });
   ({ page } = ada);
   await signIn(ada, "ada");
 });
@@ -45,26 +45,38 @@ test("no quote", async () => {
   await withQuote(ada, undefined);
   await assertSound("/", 200, "empty");
   await clerkReady(page);
-  await assertGood(page, "empty");
+  await assertGood(page, "empty", ALL_WIDTHS);
 });
 
 test("a quote", async () => {
   await withQuote(ada, QUOTE);
   await assertSound("/", 200, "quote");
   await clerkReady(page);
-  await assertGood(page, "quote");
+  await assertGood(page, "quote", ALL_WIDTHS);
 });
 
 test("editing", async () => {
   await page.click("text=Edit Quote");
-  await assertGood(page, "editing");
+  await assertGood(page, "editing", ALL_WIDTHS);
 });
 
 test("an error beside the field", async () => {
   await page.fill("#message", `${QUOTE} `.repeat(8));
   await page.keyboard.press("Enter");
   await page.waitForSelector("#error:not(:empty)");
-  await assertGood(page, "error");
+  await assertGood(page, "error", ALL_WIDTHS);
+});
+
+test("a conflict", async () => {
+  await withQuote(ada, QUOTE);
+  await page.click("text=Edit Quote");
+  await page.fill("#message", "To keep your balance, keep moving.");
+  await changeElsewhere(ada, "Life is like riding a bicycle.");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("main.both");
+  await assertGood(page, "conflict", ALL_WIDTHS);
+  await page.click("text=Take the other");
+  await page.click("text=Edit Quote");
 });
 
 test("a busy button", async () => {
@@ -81,6 +93,63 @@ test("a deleted quote", async () => {
   await page.click("text=Delete Quote");
   await page.waitForSelector("text=Undo");
   await assertGood(page, "deleted");
+});
+
+test("a failed deletion looks like a failure", async () => {
+  await withQuote(ada, QUOTE);
+  await page.route("**/api/quote", (route) => route.fulfill({ status: 429, json: { message: "Too Many Requests" } }));
+  await page.click("text=Delete Quote");
+  await page.waitForSelector("#status:not(:empty)");
+  await page.unroute("**/api/quote");
+  const [status, error] = await page.evaluate(() =>
+    ["status", "error"].map((id) => getComputedStyle(document.getElementById(id)).color));
+  assert.equal(status, error);
+  await assertGood(page, "not-deleted");
+});
+
+test("a focused invalid field is red", async () => {
+  await withQuote(ada, undefined);
+  await page.fill("#message", " ");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#error:not(:empty)");
+  const [outline, border, error] = await page.evaluate(() => {
+    const field = getComputedStyle(document.getElementById("message"));
+    return [field.outlineColor, field.borderColor, getComputedStyle(document.getElementById("error")).color];
+  });
+  assert.deepEqual([outline, border], [error, error]);
+});
+
+test("the buttons stand on one line", async () => {
+  await withQuote(ada, QUOTE);
+  const boxes = await Promise.all(["summary", "#delete button", "#copy"].map((one) => page.locator(one).boundingBox()));
+  const lines = boxes.map(({ y, height }) => [y, height]);
+  assert.deepEqual(lines, lines.map(() => lines[0]));
+});
+
+test("lines stand in a column that is centred as a whole", async () => {
+  await withQuote(ada, "Roses are red,\n  violets are blue.");
+  const { left, right, align } = await page.evaluate(() => {
+    const range = document.createRange();
+    range.selectNodeContents(document.getElementById("quote"));
+    const { left, right } = range.getBoundingClientRect();
+    return { left, right: innerWidth - right, align: getComputedStyle(document.getElementById("quote")).textAlign };
+  });
+  assert.equal(align, "start");
+  assert.ok(Math.abs(left - right) < 2, `${left} ${right}`);
+});
+
+test("accents upon accents stay away from the controls", async () => {
+  await withQuote(ada, `Z${"\u0351\u0316".repeat(60)}algo`);
+  assert.equal(await page.evaluate(() => getComputedStyle(document.getElementById("quote")).overflowY), "clip");
+  await assertGood(page, "accents");
+});
+
+test("print has the quote and nothing else", async () => {
+  await withQuote(ada, QUOTE);
+  await page.emulateMedia({ media: "print" });
+  const words = await page.evaluate(() => document.body.innerText.trim());
+  assert.ok(words.startsWith(QUOTE) && !/Edit|Delete|Copy|Quote\b/.test(words), words);
+  await page.emulateMedia({ media: "screen" });
 });
 
 test("with scripts off", async () => {
@@ -207,12 +276,12 @@ test("nothing moves while clerk-js loads, and little is loaded", async () => {
   assert.ok(requests.length <= MOST_REQUESTS, requests.join("\n"));
 });
 
-test("motion is reduced when that is wished", async () => {
+test("nothing is animated but the wait for Clerk", async () => {
   const transition = await page.evaluate(() =>
     getComputedStyle(document.querySelector("#save button")).transitionDuration);
   assert.equal(transition, "0s");
 });
 
 test("nothing was wrong but what was meant to be", () => {
-  ada.assertNoProblems(/Failed to load resource: .*(401|404|422|500|503)/);
+  ada.assertNoProblems(/Failed to load resource: .*(401|404|412|422|429|500|503)/);
 });

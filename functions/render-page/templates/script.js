@@ -1,22 +1,28 @@
 'use strict';
 (() => {
   const { nonce, dataset: { signInUrl } } = document.currentScript;
-  if (history.state?.renewed) history.replaceState(null, '');
   // The count of redirects is in the address where cookies may not come back.
-  const address = new URL(location);
-  if (address.searchParams.has('__clerk_redirects')) {
-    address.searchParams.delete('__clerk_redirects');
-    history.replaceState(history.state, '', address);
-  }
-  const byId = (id) => document.getElementById(id);
-  const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  const address = location.href.replace(/__clerk_redirects=\d+&?/, '').replace(/[?&](?=#|$)/, '');
+  history.replaceState(null, '', address);
+  const on = (target, type, work) => target.addEventListener(type, work, true);
+  const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
+  const [main, time, summary, editor, field, quote, problem, left, status, cancel, copy] = [
+    'main', 'time', 'summary', '#editor', '#message', '#quote', '#error', '#left', '#status', '#cancel', '#copy',
+  ].map((selector) => document.querySelector(selector));
+  const forms = document.forms;
+  const owner = forms.save.elements.user.value;
+  // What every change is based on: the API refuses it where something else is saved.
+  const { version } = forms.save.elements;
+  const isTouch = matchMedia('(pointer: coarse)').matches;
+  const hint = isTouch ? '' : 'Shift and Enter begin a new line.';
+  let leaving = false;
 
   // Clerk's two scripts come in any order, or not at all.
   let clerk;
   const user = (state) => { document.documentElement.dataset.user = state; };
   user('expected');
-  document.addEventListener('error', () => user('link'), true);
-  document.addEventListener('load', () => {
+  on(document, 'error', () => user('link'));
+  on(document, 'load', () => {
     if (clerk || !window.Clerk || !window.__internal_ClerkUICtor) return;
     clerk = window.Clerk.load({
       ui: { ClerkUI: window.__internal_ClerkUICtor },
@@ -26,19 +32,22 @@
       } },
       nonce, signInUrl, afterSignOutUrl: '/', telemetry: false,
     }).then(mountUser).catch(() => user('link'));
-  }, true);
+  });
 
   function mountUser() {
     const me = window.Clerk.user?.id;
     if (!me) return user('link');
-    const button = document.createElement('div');
-    window.Clerk.mountUserButton(button);
-    byId('user').replaceChildren(button);
+    const button = make('div');
+    window.Clerk.mountUserButton(button, { showName: true });
+    document.querySelector('#user').replaceChildren(button);
     // Signed out in another tab, or somebody else: this page is not theirs.
-    // What is being typed can still be saved, by way of a new sign-in.
     window.Clerk.addListener(({ user: now }) => {
-      const typing = now === null && byId('message').value !== byId('quote').textContent;
-      if (now !== undefined && now?.id !== me && !typing) location.assign('/');
+      if (now?.id === me) return changed();
+      store('');
+      // Not known yet; or what is being typed can still be saved, by way of a new sign-in.
+      if (now === undefined || (!now && editor.open && unsaved())) return;
+      leaving = true;
+      location.assign('/');
     });
   }
 
@@ -48,10 +57,13 @@
     return window.Clerk?.session?.getToken(options);
   }
 
-  async function call(method, message, options) {
+  async function call(method, based, message, options) {
     // Somebody else may have signed in meanwhile: then nothing is changed.
-    const headers = { accept: 'application/json', 'x-page-user': document.forms.save.elements.user.value };
-    const live = await Promise.race([token(options).catch(() => null), wait(3)]);
+    const headers = { 'x-page-user': owner };
+    if (based) headers[method === 'GET' ? 'if-none-match' : 'if-match'] = `"${based}"`;
+    else if (method === 'PUT') headers['if-none-match'] = '*';
+    const late = new Promise((resolve) => setTimeout(resolve, 3000));
+    const live = await Promise.race([token(options).catch(() => null), late]);
     if (live) headers.authorization = `Bearer ${live}`;
     let body;
     if (message !== undefined) {
@@ -59,149 +71,240 @@
       body = JSON.stringify({ message });
     }
     const response = await fetch('/api/quote', { method, headers, body, signal: AbortSignal.timeout(15000) });
-    if (response.ok) return response.status === 204 ? null : response.json();
     // A token that clerk-js got from its cache may lack `azp`; another does not.
-    if (response.status === 401 && live && !options) return call(method, message, { skipCache: true });
-    const problem = await response.json().catch(() => ({}));
+    if (response.status === 401 && live && !options) return call(method, based, message, { skipCache: true });
+    const answer = await response.json().catch(() => null);
+    const tag = response.headers.get('etag')?.replace(/^W\/|"/g, '') ?? '';
+    if (response.ok) return { quote: answer, tag };
     // API Gateway itself sends 429, which is no problem details.
     const busy = response.status === 429 && 'Too many requests at once. Try again in a moment.';
-    const text = problem.detail || busy || 'Something broke on our side. Try again in a moment.';
-    throw Object.assign(new Error(text), { status: response.status });
+    const text = answer?.detail || busy || 'Something broke on our side. Try again in a moment.';
+    throw Object.assign(new Error(text), { status: response.status, quote: answer?.quote, tag });
   }
 
-  function show(quote) {
-    document.querySelector('main').dataset.state = quote ? 'quote' : 'empty';
-    byId('lead').textContent = quote ? 'Your quote is wonderful...' : 'Save an inspiring quote for yourself...';
-    const shown = byId('quote');
-    shown.textContent = quote ? quote.message : '';
-    measure(shown, shown.textContent);
-    edit(!quote);
-    (quote ? shown : byId('message')).focus();
+  const saved = () => quote.textContent;
+
+  // The text in the field, if it is nowhere else.
+  const unsaved = () => (field.value.trim() === saved().trim() ? '' : field.value.trim() && field.value);
+
+  // A reload or a visit elsewhere keeps what is typed, unless storage is refused.
+  function store(draft) {
+    try {
+      sessionStorage.draft = draft;
+    } catch {}
+  }
+
+  function restore() {
+    let draft = {};
+    try {
+      draft = JSON.parse(sessionStorage.draft);
+    } catch {}
+    // What a form brings back is newer.
+    if (draft.owner !== owner || unsaved()) return;
+    field.value = draft.text;
+    if (!unsaved()) return;
+    edit(draft.open);
+    if (draft.open && draft.based !== version.value) compare();
+  }
+
+  function show({ quote: now, tag }, typed, open = typed) {
+    main.dataset.state = now ? 'quote' : 'empty';
+    version.value = forms.delete.elements.version.value = tag;
+    quote.textContent = now ? now.message.replace(/\r\n?/g, '\n') : '';
+    if (now) date(now.savedAt);
+    field.value = typed || saved();
+    measure(quote, saved());
+    edit(open);
+  }
+
+  // In the reader's language and time zone.
+  function date(savedAt) {
+    const exact = new Date(savedAt);
+    time.dateTime = savedAt;
+    time.textContent = exact.toLocaleDateString([], { dateStyle: 'long' });
+    time.title = exact.toLocaleString([], { dateStyle: 'full', timeStyle: 'long' });
   }
 
   function edit(open) {
-    byId('editor').open = open;
-    byId('message').value = byId('quote').textContent;
+    editor.open = open || !saved();
+    label(false);
     complain('');
     say('');
-    count();
+    if (editor.open && unsaved()) say('What you typed before is here.', 'Start over', startOver);
+    changed();
+  }
+
+  function startOver() {
+    field.value = saved();
+    edit(true);
+    field.focus();
+  }
+
+  // Both texts are shown: what is saved now, and in the field what was typed.
+  function compare() {
+    say('');
+    label(!!saved());
+    complain(saved() ? 'Changed elsewhere meanwhile: this is yours, above is what is saved now.'
+      : 'Deleted elsewhere meanwhile: this is what you typed.');
+    field.focus();
+  }
+
+  function label(both) {
+    main.classList.toggle('both', both);
+    forms.save.querySelector('button').textContent = both ? 'Keep mine' : 'Save Quote';
+    cancel.textContent = both ? 'Take the other' : 'Cancel';
   }
 
   function complain(text) {
-    byId('error').textContent = text;
-    byId('message').ariaInvalid = text ? 'true' : null;
+    problem.replaceChildren(text && make('a', { href: '#message', textContent: text }));
+    field.ariaInvalid = text ? 'true' : null;
   }
 
-  // Long texts are set in another way, see `.long`.
+  // Long texts and lines are set in another way, see `.long`.
   function measure(element, text) {
     const length = [...text.trim()].length;
-    element.classList.toggle('long', length > byId('quote').dataset.long);
+    element.classList.toggle('long', length > quote.dataset.long || text.trim().includes('\n'));
     return length;
   }
 
-  function count() {
-    const left = byId('left').dataset.max - measure(byId('message'), byId('message').value);
-    byId('left').textContent = left > 50 ? '' : left < 0 ? `${-left} too many` : `${left} left`;
+  function changed() {
+    const more = left.dataset.max - measure(field, field.value);
+    left.textContent = more > 50 ? hint : more < 0 ? `${-more} too many` : `${more} left`;
+    const text = unsaved();
+    store(text && JSON.stringify({ owner, open: editor.open, based: version.value, text }));
+    return more;
   }
 
-  function say(text, undo) {
-    byId('status').replaceChildren(text);
-    if (!undo) return;
-    const button = document.createElement('button');
-    button.type = 'button';
-    button.textContent = 'Undo';
-    button.addEventListener('click', undo);
-    byId('status').append(' ', button);
+  function say(text, name, onclick) {
+    status.replaceChildren(text);
+    status.className = '';
+    if (name) status.append(' ', make('button', { type: 'button', textContent: name, onclick }));
   }
 
   // One change at a time; what was typed stays when it fails.
   async function change(form, work) {
     const button = form.querySelector('button');
-    if (button.ariaBusy === 'true') return;
-    const label = button.textContent;
+    if (button.ariaBusy) return;
+    const name = button.textContent;
     button.ariaBusy = 'true';
     button.textContent = button.dataset.busy;
     // What is typed now would be replaced by what is saved.
-    byId('message').readOnly = true;
+    field.readOnly = true;
     say('');
     try {
       await work();
     } catch (error) {
       // The form itself gets a new session and brings the text back.
-      if (error.status === 401 && !error.stays) return form.submit();
+      if (error.status === 401 && !error.stays) {
+        leaving = true;
+        return form.submit();
+      }
       const text = error.status ? error.message : 'The network did not answer. Please try again.';
-      if (form.id === 'delete') {
-        say(text);
+      const conflict = error.status === 412;
+      if (conflict) show(error, unsaved());
+      if (form === forms.delete) {
+        say(conflict ? 'Not deleted: it was changed elsewhere meanwhile, to this.' : text);
+        status.className = 'failed';
+      } else if (conflict) {
+        compare();
       } else {
         complain(text);
-        byId('message').focus();
+        field.focus();
       }
+      error.stays?.();
     }
-    byId('message').readOnly = false;
+    field.readOnly = false;
     button.ariaBusy = null;
-    button.textContent = label;
+    if (button.textContent === button.dataset.busy) button.textContent = name;
   }
 
-  document.addEventListener('DOMContentLoaded', () => {
-    const field = byId('message');
-    byId('cancel').hidden = false;
-    count();
-    field.addEventListener('input', count);
-    field.addEventListener('keydown', (event) => {
-      // Safari confirms a word of an input method with an Enter of this code.
-      if (event.isComposing || event.keyCode === 229) return;
-      if (event.key === 'Escape' && byId('quote').textContent) byId('cancel').click();
-      if (event.key !== 'Enter' || event.shiftKey) return;
-      event.preventDefault();
-      byId('save').requestSubmit();
+  async function save() {
+    const text = field.value.trim();
+    complain('');
+    // Half of a surrogate pair becomes U+FFFD, as in a form.
+    show(await call('PUT', version.value, text.toWellFormed()));
+    say(saved() === text ? 'Saved.' : 'Saved. Characters that cannot be shown were replaced.');
+    quote.focus();
+  }
+
+  async function remove() {
+    const message = saved();
+    // Undoing replaces nothing that was saved since, unless that was shown.
+    let based = '';
+    const undo = () => change(forms.save, async () => {
+      const typed = unsaved();
+      try {
+        show(await call('PUT', based, message), typed);
+      } catch (error) {
+        if (typed) {
+          based = error.tag || based;
+          error.stays = () => say('Deleted.', 'Undo', undo);
+        } else {
+          // The form takes it through a new sign-in if need be.
+          field.value = message;
+        }
+        throw error;
+      }
+      say(typed ? 'Saved. What you typed meanwhile is in the field.' : 'Saved.');
+      if (!typed) quote.focus();
     });
-    byId('editor').addEventListener('click', (event) => {
-      if (event.target.tagName !== 'SUMMARY') return;
-      event.preventDefault();
-      edit(true);
-      field.focus();
-    });
-    byId('cancel').addEventListener('click', () => {
-      edit(false);
-      document.querySelector('summary').focus();
-    });
-    byId('save').addEventListener('submit', (event) => {
-      event.preventDefault();
-      complain('');
-      change(event.target, async () => {
-        show(await call('PUT', field.value));
-        say('Saved.');
-      });
-    });
-    byId('delete').addEventListener('submit', (event) => {
-      event.preventDefault();
-      const message = byId('quote').textContent;
-      change(event.target, async () => {
-        await call('DELETE');
-        show(null);
-        const undo = () => change(byId('save'), async () => {
-          const typed = field.value;
-          try {
-            show(await call('PUT', message));
-          } catch (error) {
-            if (!typed.trim()) {
-              // The form takes it through a new sign-in if need be.
-              field.value = message;
-              throw error;
-            }
-            say('Deleted.', undo);
-            error.stays = true;
-            throw error;
-          }
-          say('Saved.');
-          if (!typed.trim()) return;
-          edit(true);
-          field.value = typed;
-          say('Saved. What you typed meanwhile is in the field.');
-          count();
-        });
-        say('Deleted.', undo);
-      });
-    });
+    await call('DELETE', version.value);
+    show({ tag: '' }, unsaved());
+    say('Deleted.', 'Undo', undo);
+    field.focus();
+  }
+
+  // Another tab or device may have changed the quote while this page was not looked
+  // at. What is typed, or can be undone, is compared when it is saved.
+  async function refresh() {
+    const before = version.value;
+    const isIdle = () => !document.hidden && version.value === before &&
+      !document.querySelector('[aria-busy], #status button') && !(editor.open && unsaved());
+    if (!isIdle()) return;
+    const now = await call('GET', before).catch(({ status }) => ({ tag: status === 404 ? '' : before }));
+    if (now.tag === before || !isIdle()) return;
+    show(now, unsaved(), editor.open);
+    say('Changed elsewhere meanwhile.');
+  }
+
+  cancel.hidden = copy.hidden = false;
+  field.enterKeyHint = isTouch ? 'enter' : 'done';
+  if (time.dateTime) date(time.dateTime);
+  restore();
+  changed();
+  on(document, 'visibilitychange', refresh);
+  on(window, 'pageshow', (event) => event.persisted && refresh());
+  on(window, 'beforeunload', (event) => {
+    if (!leaving && editor.open && unsaved()) event.preventDefault();
   });
+  on(field, 'input', () => {
+    // An error goes once it is mended.
+    if (changed() >= 0 && !main.matches('.both')) complain('');
+  });
+  on(field, 'keydown', (event) => {
+    // Safari confirms a word of an input method with an Enter of this code.
+    if (event.isComposing || event.keyCode === 229) return;
+    if (event.key === 'Escape' && saved()) cancel.click();
+    if (event.key !== 'Enter' || event.shiftKey || isTouch) return;
+    event.preventDefault();
+    forms.save.requestSubmit();
+  });
+  on(summary, 'click', (event) => {
+    event.preventDefault();
+    edit(true);
+    field.focus();
+  });
+  on(cancel, 'click', () => {
+    edit(false);
+    if (unsaved()) say('Not saved. What you typed comes back when you edit.');
+    summary.focus();
+  });
+  on(copy, 'click', () =>
+    navigator.clipboard.writeText(saved()).then(() => say('Copied.'), () => say('The browser does not allow it.')));
+  for (const [form, work] of [[forms.save, save], [forms.delete, remove]]) {
+    on(form, 'submit', (event) => {
+      event.preventDefault();
+      change(form, work);
+    });
+  }
 })();

@@ -50,14 +50,14 @@ async function findViolations() {
 export const picture = (page, name) =>
   page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true, animations: "disabled" });
 
-/** The looks in which a page has to be good. */
-const LOOKS = ["light", "dark"].flatMap((colorScheme) => [360, 1280].map((width) => ({ colorScheme, width })));
+/** Widths of a small and a usual telephone, a tablet and a desktop. */
+export const ALL_WIDTHS = [320, 390, 768, 1440];
 
-/** Checks a page, as it is now, in every look, and takes its pictures. */
-export async function assertGood(page, name) {
-  for (const { colorScheme, width } of LOOKS) {
+/** Checks a page, as it is now, light and dark and in these widths, and takes its pictures. */
+export async function assertGood(page, name, widths = [390, 1440]) {
+  for (const [colorScheme, width] of ["light", "dark"].flatMap((scheme) => widths.map((width) => [scheme, width]))) {
     await page.emulateMedia({ colorScheme });
-    await page.setViewportSize({ width, height: width === 360 ? 740 : 800 });
+    await page.setViewportSize({ width, height: 800 });
     const look = `${name}-${colorScheme}-${width}`;
     await picture(page, look);
     await assertAccessible(page, look);
