@@ -41,19 +41,24 @@ impl Hosts {
         Self(Arc::new(file))
     }
 
-    /// Runs a program in a mount namespace that has the file; the process is the
-    /// program's own.
+    /// Runs a program that sees it.
     pub fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new("/usr/bin/unshare");
-        if !geteuid().is_root() {
-            command.args(["--user", "--map-root-user"]);
-        }
-        command
-            .args(["--mount", "/bin/sh", "-c"])
-            .arg("/bin/mount --bind \"$0\" /etc/hosts && exec \"$1\"")
-            .args([self.0.path(), program]);
-        command
+        with_replaced("/etc/hosts", self.0.path(), program)
     }
+}
+
+/// Runs a program in a mount namespace that has `replacement` in the place of a
+/// file or folder; the process is the program's own.
+pub fn with_replaced(place: &str, replacement: &Path, program: &Path) -> Command {
+    let mut command = Command::new("/usr/bin/unshare");
+    if !geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command
+        .args(["--mount", "/bin/sh", "-c"])
+        .arg(format!("/bin/mount --bind \"$0\" {place} && exec \"$1\""))
+        .args([replacement, program]);
+    command
 }
 
 /// An address that takes no connection and refuses none: the queue of its

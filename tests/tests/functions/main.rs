@@ -10,6 +10,7 @@ mod addresses;
 mod bad_input;
 mod conditions;
 mod configuration;
+mod crypto;
 mod database_tls;
 mod early_sasl;
 mod flash;
