@@ -82,7 +82,8 @@ slow() {
     stage "PostgreSQL 15" installed /usr/lib/postgresql/15/bin/postgres postgresql-15
     stage "database tests on PostgreSQL 15" postgres 15
     stage "database tests on PostgreSQL 17" postgres 17
-    stage "database tests in hundreds of rounds" cargo test --locked --package tests --test rounds -- --nocapture
+    stage "database tests in hundreds of rounds" env LOAD_SECONDS=30 \
+        cargo test --locked --package tests --test rounds -- --nocapture
     stage "artefacts for x86_64" make build ARCH=x86_64 LAMBDA_DIR=target/lambda-x86_64
     stage "artefacts for arm64" make build
     stage "bills of materials" sh infra/sbom.sh

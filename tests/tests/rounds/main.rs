@@ -7,6 +7,8 @@
     reason = "what was counted is worth reading, and a failure fails the test"
 )]
 
+mod load;
+mod memory;
 mod writer;
 
 use std::time::Duration;
