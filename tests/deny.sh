@@ -1,6 +1,8 @@
 #!/bin/sh
 # Checks licences, sources and banned crates with cargo-deny, which it installs at the first
 # run; `deny.sh advisories` checks known vulnerabilities instead, and needs the internet.
+# Not those of bench/peers/rust, a workspace of its own: the peers are what this project does
+# not use, such as ring and rustls, and no artefact has anything of them.
 set -eu
 cd "$(dirname "$0")/.."
 

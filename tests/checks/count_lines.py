@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Counts Rust lines that are neither blank nor comment nor inside `#[cfg(test)]`.
+"""Counts Rust lines that are neither blank nor comment nor inside `#[cfg(test)]`,
+without the benchmark's peers.
 
 Usage: python3 tests/checks/count_lines.py [-v]   (-v: every file)
 """
@@ -19,7 +20,7 @@ SUPPORT = ("dev/", "bench/", "tests/src/")
 def sources():
     """The Rust files that git knows, without modules that only tests compile."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.rs"],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.rs", ":!bench/peers"],
         cwd=ROOT,
         check=True,
         capture_output=True,

@@ -1,0 +1,50 @@
+//! get-quote with axum and sqlx, tuned: one connection that is not tested before
+//! each use, one thread, no features that the job does not need.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use common::{FIND_QUOTE_SQL, Quote, Verifier, variable};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+
+struct App {
+    pool: PgPool,
+    verifier: Verifier,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .test_before_acquire(false)
+        .connect(&variable("DATABASE_URL"))
+        .await?;
+    let verifier = Verifier::from_env();
+    let app = Router::new()
+        .route("/api/quote", get(get_quote))
+        .with_state(Arc::new(App { pool, verifier }));
+    lambda_http::run(app).await
+}
+
+async fn get_quote(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<Response, StatusCode> {
+    let authorization = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let user = app.verifier.user(authorization);
+    let user = user.ok_or(StatusCode::UNAUTHORIZED)?;
+    let row: Option<(String, String)> = sqlx::query_as(FIND_QUOTE_SQL)
+        .bind(user)
+        .fetch_optional(&app.pool)
+        .await
+        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    let (message, saved_at) = row.ok_or(StatusCode::NOT_FOUND)?;
+    let headers = [(CACHE_CONTROL, "private, no-store")];
+    Ok((headers, Json(Quote { message, saved_at })).into_response())
+}
