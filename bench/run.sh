@@ -1,6 +1,6 @@
 #!/bin/sh
 # `make bench`: builds the artefacts, their peers and the floor, measures all of
-# them and writes bench/results. It takes about six minutes after the builds.
+# them and writes bench/results. It takes about eight minutes after the builds.
 #
 #   --quick   less than a minute, to check that everything works; writes the
 #             results to target/bench/results
@@ -13,6 +13,7 @@ FUNCTIONS=$(cd functions && echo */ | tr -d /)
 FLOORS="floor-nothing floor-rs256 floor-statement"
 OUT=$PWD/target/bench
 PROGRAMS=$OUT/programs
+export OUT
 
 case $(uname -m) in
 x86_64) here=x86_64 flag=--x86-64 there=arm64 ;;
@@ -23,6 +24,7 @@ esac
 say() { echo "bench: $*" >&2; }
 
 sh bench/tools.sh
+PATH=$OUT/packages/go/go/bin:$PATH
 
 # Of pinned versions, with the zig that cargo-lambda links with.
 python3 dev/tools.py
@@ -57,16 +59,31 @@ for floor in $FLOORS; do
 done
 unpacked nothing "$OUT/floor/floor-nothing/bootstrap.zip"
 
-PROGRAMS=$PROGRAMS sh bench/peers/build.sh
+# peer PROFILE PACKAGE...: builds Rust peers, which are a workspace of their own.
+peer() {
+    profile=$1
+    shift
+    for package in "$@"; do set -- "$@" --package "$package" && shift; done
+    (cd bench/peers/rust && with_tools env CARGO_TARGET_DIR="$OUT/peers" cargo lambda build --profile "$profile" --locked \
+        "$@" --output-format zip "$flag" --lambda-dir "$OUT/rust")
+}
+say "building the peers in Rust"
+peer release axum-sqlx
+peer tuned axum-sqlx-tuned rustls-peer
+for peer in axum-sqlx axum-sqlx-tuned tokio-postgres-rustls; do
+    unpacked "$peer" "$OUT/rust/$peer/bootstrap.zip"
+done
+sh bench/peers/build.sh
 
 say "building the benchmark"
 # Not for deployment: without the link-time optimisation it builds in half the time.
 CARGO_TARGET_DIR=$OUT/harness CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     cargo build --release --locked --package bench
 
+set -- --artefacts "target/lambda-$here"
 if [ -n "$QUICK" ]; then
-    set -- --quick --results "$OUT/results"
+    set -- "$@" --quick --results "$OUT/results"
 else
-    set -- --results bench/results --other-architecture "target/lambda-$there"
+    set -- "$@" "target/lambda-$there" --results bench/results
 fi
 exec "$OUT/harness/release/bench" --programs "$PROGRAMS" "$@"

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Builds the peers of get-quote into $PROGRAMS: for each language what would be
-# uploaded to Lambda, unpacked and as a zip.
+# Builds the peers of get-quote into $OUT/programs: what would be uploaded to
+# Lambda, unpacked and as a zip. The Rust peers are built by run.sh.
 set -eu
 cd "$(dirname "$0")"
+PROGRAMS=$OUT/programs
 
 say() { echo "bench: $*" >&2; }
 
@@ -11,12 +12,13 @@ packed() { (cd "$PROGRAMS/$1" && rm -f "../$1.zip" && python3 -m zipfile -c "../
 
 say "building the peer in Go"
 mkdir -p "$PROGRAMS/Go"
-(cd go && GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' CGO_ENABLED=0 \
+# Debian's packages are laid out for a GOPATH.
+(cd go && GO111MODULE=off GOPATH="$OUT/packages/gopath/usr/share/gocode" GOFLAGS='' GOTOOLCHAIN=local CGO_ENABLED=0 \
     go build -trimpath -ldflags='-s -w' -o "$PROGRAMS/Go/bootstrap" main.go)
 packed Go
 
 say "building the peer in Node"
-packages=$PROGRAMS/../packages/node
+packages=$OUT/packages/node
 mkdir -p "$packages" "$PROGRAMS/Node"
 if ! cmp -s node/package-lock.json "$packages/installed"; then
     cp node/package.json node/package-lock.json node/.npmrc "$packages"
@@ -29,7 +31,7 @@ cp node/index.mjs "$packages"
 packed Node
 
 say "building the peer in Python"
-installed=$PROGRAMS/../packages/python
+installed=$OUT/packages/python.made-from
 if ! cmp -s python/requirements.txt "$installed"; then
     rm -rf "$PROGRAMS/Python"
     /usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \

@@ -1,5 +1,6 @@
 //! One program's process: its calls, its CPU time, its memory.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -24,11 +25,15 @@ const INIT_POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How long a process works after it has asked for the next event.
 const SETTLE_DELAY: Duration = Duration::from_millis(3);
 
+/// How often a token comes: it lives for a minute, and a page asks a few times.
+pub(crate) const CALLS_PER_TOKEN: usize = 3;
+
 /// A running program and the Runtime API that it asks.
 pub(crate) struct Environment {
     child: Child,
     api: RuntimeApi,
-    name: &'static str,
+    program: Program,
+    calls: Cell<usize>,
     /// From the start of the process to its first request for an event.
     pub(crate) init: Duration,
 }
@@ -68,31 +73,40 @@ impl Environment {
             init: begin.elapsed(),
             child,
             api,
-            name: program.name,
+            program: program.clone(),
+            calls: Cell::new(0),
         })
+    }
+
+    /// Calls the program with the next of its events; returns how long that took.
+    pub(crate) async fn call(&self) -> anyhow::Result<Duration> {
+        let Program {
+            name,
+            events,
+            status,
+            ..
+        } = &self.program;
+        let number = self.calls.replace(self.calls.get() + 1);
+        let event = &events[number / CALLS_PER_TOKEN % events.len()];
+        let (answer, took) = self.invoke(event).await?;
+        if answer["statusCode"] != *status {
+            bail!("{name} did not answer with {status}: {answer}");
+        }
+        Ok(took)
     }
 
     /// Invokes the program once it asks for an event; returns the answer and how
     /// long a caller waits for it. What the program does after that is not in it.
-    pub(crate) async fn call(&self, event: &Value) -> anyhow::Result<(Value, Duration)> {
-        let event = event.clone();
+    pub(crate) async fn invoke(&self, event: &str) -> anyhow::Result<(Value, Duration)> {
+        let event = event.to_owned().into();
         self.api.wait_until_idle().await;
         let begin = Instant::now();
-        let outcome = self.api.invoke(event).await;
+        let outcome = self.api.invoke_bytes(event).await;
         let took = begin.elapsed();
         match outcome {
             Outcome::Response(answer) => Ok((answer, took)),
-            Outcome::Error(error) => bail!("{} failed: {error}", self.name),
+            Outcome::Error(error) => bail!("{} failed: {error}", self.program.name),
         }
-    }
-
-    /// As [`Environment::call`], for a known status.
-    pub(crate) async fn expect(&self, event: &Value, status: u16) -> anyhow::Result<Duration> {
-        let (answer, took) = self.call(event).await?;
-        if answer["statusCode"] != status {
-            bail!("{} did not answer with {status}: {answer}", self.name);
-        }
-        Ok(took)
     }
 
     /// CPU time of all threads until the process waits for the next event.

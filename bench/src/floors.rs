@@ -1,8 +1,5 @@
 //! What a warm call cannot do without: a function that does nothing, one RS256
-//! check, one statement. Measured twice:
-//!
-//! - alone: each in a loop of its own, with warm caches
-//! - in turn: one after the other, as in a call
+//! check, one statement. They run one after the other, as in a call.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -14,18 +11,9 @@ use crate::programs::{NOTHING, Program, find};
 use crate::statistics::{Samples, ms};
 use crate::world::World;
 
-/// Both measurements.
+/// Median of each part in each round, in milliseconds.
 #[derive(Default)]
 pub(crate) struct Floors {
-    /// Each in a loop of its own.
-    pub(crate) alone: Parts,
-    /// One after the other.
-    pub(crate) in_turn: Parts,
-}
-
-/// Median of each in each round, in milliseconds.
-#[derive(Default)]
-pub(crate) struct Parts {
     /// A call of the function that does nothing.
     pub(crate) nothing: Samples,
     /// One RS256 check.
@@ -34,78 +22,35 @@ pub(crate) struct Parts {
     pub(crate) statement: Samples,
 }
 
-impl Parts {
+impl Floors {
     /// The sum of the three in each round.
     pub(crate) fn sum(&self) -> Samples {
         self.nothing.plus(&self.rs256).plus(&self.statement)
     }
 
-    fn push(&mut self, [nothing, rs256, statement]: &[Samples; 3]) {
-        self.nothing.push(nothing.median());
-        self.rs256.push(rs256.median());
-        self.statement.push(statement.median());
-    }
-}
-
-impl Floors {
-    /// One round of so many calls, in both ways.
+    /// One round of so many calls.
     pub(crate) async fn observe(
         &mut self,
         programs: &[Program],
         world: &World,
         calls: usize,
     ) -> anyhow::Result<()> {
-        let mut floor = Floor::start(programs, world).await?;
-        let mut alone = [const { Samples::new() }; 3];
-        for (part, measured) in alone.iter_mut().enumerate() {
-            for _ in 0..calls {
-                measured.push(floor.run(part).await?);
-            }
-        }
-        self.alone.push(&alone);
-        let mut in_turn = [const { Samples::new() }; 3];
-        for _ in 0..calls {
-            for (part, measured) in in_turn.iter_mut().enumerate() {
-                measured.push(floor.run(part).await?);
-            }
-        }
-        self.in_turn.push(&in_turn);
-        Ok(())
-    }
-}
-
-/// The three while they run.
-struct Floor<'a> {
-    program: &'a Program,
-    nothing: Environment,
-    others: [Process; 2],
-}
-
-impl<'a> Floor<'a> {
-    async fn start(programs: &'a [Program], world: &World) -> anyhow::Result<Self> {
         let program = find(programs, NOTHING)?;
-        let nothing = Environment::start(program, world).await?;
-        nothing.expect(&program.event, program.status).await?;
-        let others = [
-            Process::start("floor-rs256", world)?,
-            Process::start("floor-statement", world)?,
-        ];
-        Ok(Self {
-            program,
-            nothing,
-            others,
-        })
-    }
-
-    /// Runs one of the three; returns how long that took in milliseconds.
-    async fn run(&mut self, part: usize) -> anyhow::Result<f64> {
-        let Self {
-            program, nothing, ..
-        } = self;
-        match part {
-            0 => Ok(ms(nothing.expect(&program.event, program.status).await?)),
-            other => self.others[other - 1].run(),
+        let function = Environment::start(program, world).await?;
+        function.call().await?;
+        let mut check = Process::start("floor-rs256", world)?;
+        let mut connection = Process::start("floor-statement", world)?;
+        let mut parts = [const { Samples::new() }; 3];
+        for _ in 0..calls {
+            parts[0].push(ms(function.call().await?));
+            parts[1].push(check.run()?);
+            parts[2].push(connection.run()?);
         }
+        let [nothing, rs256, statement] = parts.map(|part| part.median());
+        self.nothing.push(nothing);
+        self.rs256.push(rs256);
+        self.statement.push(statement);
+        Ok(())
     }
 }
 
@@ -120,7 +65,9 @@ struct Process {
 impl Process {
     fn start(name: &'static str, world: &World) -> anyhow::Result<Self> {
         let mut command = Command::new(world.built(name, "bootstrap")?);
-        command.env_clear().envs(world.variables());
+        command
+            .env_clear()
+            .envs(world.variables_for(world.database()));
         world.run_id.kill_at_end(&mut command);
         let mut child = command
             .env("TOKEN", &world.reader.token)

@@ -1,8 +1,8 @@
 //! Instructions, as valgrind's callgrind counts them: unlike times the counts
 //! hardly differ between runs.
 //!
-//! Three runs of a program end at three moments: when it asks for its first
-//! event, after one call, and after some more. The differences are the costs.
+//! One run of a program ends after one call, another after some more; the
+//! difference is what those cost.
 //! valgrind's processor has no SHA instructions and no AVX-512, so that
 //! cryptography counts for more here than it takes.
 
@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use crate::console;
 use crate::environment::Environment;
 use crate::plan::Plan;
-use crate::programs::{self, NOTHING, Program, find};
+use crate::programs::{COUNTED, Program, find};
 use crate::world::World;
 
 /// Runs until one connects in time.
@@ -22,39 +22,31 @@ const MAX_VALGRIND_RUNS: usize = 5;
 /// Instructions of one program.
 pub(crate) struct Counted {
     pub(crate) name: &'static str,
-    /// From the start until it asks for an event, connection included.
-    pub(crate) init: u64,
-    /// The first call.
-    pub(crate) first: u64,
+    /// From the start until the first call is done, connection included.
+    pub(crate) cold: u64,
     /// A warm call.
     pub(crate) warm: u64,
 }
 
-/// Counts for the functions and the one that does nothing.
+/// Counts for the programs of the list.
 pub(crate) async fn run(
     programs: &[Program],
     world: &World,
     plan: &Plan,
 ) -> anyhow::Result<Vec<Counted>> {
     console::print_stage("instructions, under valgrind");
-    let names = [programs::functions().as_slice(), &[NOTHING]].concat();
     let mut counted = Vec::new();
-    for name in &names {
+    for name in COUNTED {
         let program = find(programs, name)?;
         let connected = init_round_trips(program, world).await?;
-        let mut totals = [0; 3];
-        let moments = [0, 1, 1 + plan.counted_calls];
-        for (total, calls) in totals.iter_mut().zip(moments) {
-            *total = count(program, world, calls, connected).await?;
-        }
-        let [init, first, all] = totals;
+        let cold = count(program, world, 1, connected).await?;
+        let all = count(program, world, 1 + plan.counted_calls, connected).await?;
         counted.push(Counted {
             name: program.name,
-            init,
-            first: first.saturating_sub(init),
-            warm: all.saturating_sub(first) / plan.counted_calls as u64,
+            cold,
+            warm: all.saturating_sub(cold) / plan.counted_calls as u64,
         });
-        console::print_progress(counted.len(), names.len());
+        console::print_progress(counted.len(), COUNTED.len());
     }
     Ok(counted)
 }
@@ -89,7 +81,7 @@ async fn count(
         let environment = Environment::start(&observed, world).await?;
         let in_time = proxy.traffic().round_trips == connected;
         for _ in 0..calls {
-            environment.expect(&program.event, program.status).await?;
+            environment.call().await?;
         }
         // The work after the last answer belongs to its call.
         environment.cpu().await?;

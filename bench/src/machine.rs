@@ -34,7 +34,6 @@ pub(crate) async fn describe(world: &World) -> anyhow::Result<Machine> {
             "PostgreSQL",
             format!("{postgres}, on loopback, with TLS 1.3 and SCRAM, without fsync"),
         ),
-        ("PgBouncer", run("/usr/sbin/pgbouncer", "--version")),
         ("Go", run("go", "version")),
         ("Node", run("node", "--version")),
         ("Python", run("/usr/bin/python3", "--version")),

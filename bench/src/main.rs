@@ -4,47 +4,35 @@
 //! | module | concern |
 //! |---|---|
 //! | `plan` | how much of everything, in full and with `--quick` |
-//! | `world` | the database, the instance and the user of all programs |
+//! | `world` | the database, the instance and the users of all programs |
 //! | `programs` | what is measured |
 //! | `answers` | whether the peers do the same job |
 //! | `environment` | one program's process, its clock, its memory |
-//! | `statistics` | medians, spread, ratios |
+//! | `statistics` | medians, ratios |
 //! | `rounds` | cold starts and warm calls, all programs in turn |
 //! | `floors` | what a warm call cannot do without |
-//! | `unreachable` | cold starts without a database |
-//! | `traffic` | round trips and connections |
-//! | `endurance` | memory over thousands of calls |
-//! | `growth` | many environments at once |
-//! | `pages` | the page with a short and a long quote |
+//! | `traffic` | round trips |
 //! | `instructions` | callgrind's counts |
-//! | `bundle`, `crypto` | certificates opened, libraries linked |
-//! | `sizes` | sizes of the zips |
 //! | `machine` | what all of this ran on |
+//! | `results` | all of it, in its order |
 //! | `targets` | the targets, and whether they are met |
-//! | `report` | Markdown and the plot |
+//! | `report` | JSON and the table |
 //! | `console` | the progress |
 
 mod answers;
-mod bundle;
 mod console;
-mod crypto;
-mod endurance;
 mod environment;
 mod floors;
-mod growth;
 mod instructions;
 mod machine;
-mod pages;
 mod plan;
 mod programs;
 mod report;
 mod results;
 mod rounds;
-mod sizes;
 mod statistics;
 mod targets;
 mod traffic;
-mod unreachable;
 mod world;
 
 use std::path::PathBuf;
@@ -65,9 +53,9 @@ struct Arguments {
     /// The folder with the programs: `<name>/bootstrap` and `<name>.zip`.
     #[arg(long)]
     programs: PathBuf,
-    /// The zips of the other architecture: `<name>/bootstrap.zip`.
-    #[arg(long)]
-    other_architecture: Option<PathBuf>,
+    /// Folders with the artefacts of the functions: `<name>/bootstrap.zip`.
+    #[arg(long, num_args = 1..)]
+    artefacts: Vec<PathBuf>,
 }
 
 // One thread: on a machine of two cores the other one is for the programs.
@@ -79,11 +67,6 @@ async fn main() -> anyhow::Result<()> {
     } else {
         Plan::full()
     };
-    let results = results::measure(
-        &plan,
-        &arguments.programs,
-        arguments.other_architecture.as_deref(),
-    )
-    .await?;
+    let results = results::measure(plan, &arguments.programs, &arguments.artefacts).await?;
     report::write(&results, &arguments.results)
 }

@@ -1,15 +1,17 @@
-//! What is measured: the functions, three peers, and the floor.
+//! What is measured: the functions, their peers, and the function that does
+//! nothing.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
 use tests::postgres::Database;
 use tests::{Event, Function, Proxy, Variables};
 
-use crate::world::{BENCH_QUOTE, World, payload};
+use crate::world::{BENCH_QUOTE, World};
 
 /// A program that answers invocations.
 #[derive(Clone)]
@@ -20,22 +22,56 @@ pub(crate) struct Program {
     /// The command: a program and its arguments.
     pub(crate) command: Vec<OsString>,
     pub(crate) variables: Variables,
-    /// What it is asked.
-    pub(crate) event: Value,
+    /// What it is asked: one request, each time with another token.
+    pub(crate) events: Rc<[String]>,
     /// The status that it answers with.
     pub(crate) status: u16,
-    /// A request without a token and the status of its answer, where that is
-    /// measured as well.
-    pub(crate) refused: Option<(Value, u16)>,
     /// What would be uploaded.
-    pub(crate) zip: PathBuf,
+    zip: PathBuf,
+    /// Parameters that only its database URL has.
+    parameters: &'static str,
 }
 
 /// The function that the peers are like.
 pub(crate) const GET_QUOTE: &str = "get-quote";
 
-/// The peers.
-pub(crate) const PEERS: [&str; 3] = ["Go", "Node", "Python"];
+/// The same with what it does at a direct Neon endpoint.
+pub(crate) const GET_QUOTE_DIRECT: &str = "get-quote, direct endpoint";
+
+/// `channel_binding` is in the URLs that Neon prints; the others go without
+/// saying for `ep-….neon.tech`.
+const DIRECT_PARAMETERS: &str =
+    "&channel_binding=require&sslnegotiation=direct&prepared_statements=true";
+
+pub(crate) const RUSTLS: &str = "tokio-postgres + rustls";
+pub(crate) const AXUM_TUNED: &str = "axum + sqlx, tuned";
+pub(crate) const GO: &str = "Go";
+pub(crate) const NODE: &str = "Node";
+
+/// The peers, each with what it is made of, its folder, and what runs its file.
+const PEERS: [(&str, &str, &str, Option<&str>); 6] = [
+    (
+        RUSTLS,
+        "on ring, tuned to the same job",
+        "tokio-postgres-rustls",
+        None,
+    ),
+    (
+        AXUM_TUNED,
+        "one connection, one thread",
+        "axum-sqlx-tuned",
+        None,
+    ),
+    (
+        "axum + sqlx",
+        "as their READMEs write it",
+        "axum-sqlx",
+        None,
+    ),
+    (GO, "golang-jwt, pgx", GO, None),
+    (NODE, "@clerk/backend, pg, bundled", NODE, Some("node")),
+    ("Python", "PyJWT, psycopg", "Python", Some(SYSTEM_PYTHON)),
+];
 
 /// The system's Python: one of a version manager may be built without
 /// optimisation, and carry packages that every start looks through.
@@ -44,20 +80,33 @@ const SYSTEM_PYTHON: &str = "/usr/bin/python3";
 /// The function that does nothing.
 pub(crate) const NOTHING: &str = "nothing";
 
-impl Program {
-    /// The same program with another way to the database.
-    pub(crate) fn with_database(&self, world: &World, database: &Database) -> Self {
-        Self {
-            variables: world.variables_for(database),
-            ..self.clone()
-        }
-    }
+/// The programs whose instructions are counted; the others bring interpreters,
+/// or a runtime that valgrind does not know.
+pub(crate) const COUNTED: [&str; 7] = [
+    "get-quote",
+    "save-quote",
+    "delete-quote",
+    "render-page",
+    RUSTLS,
+    AXUM_TUNED,
+    NOTHING,
+];
 
+impl Program {
     /// The same program with a proxy in front of the database.
     pub(crate) async fn with_proxy(&self, world: &World) -> (Proxy, Self) {
         let proxy = Proxy::start(world.database().port()).await;
-        let program = self.with_database(world, &world.database().through(proxy.port()));
+        let database = world.database().through(proxy.port());
+        let program = Self {
+            variables: variables(world, &database, self.parameters),
+            ..self.clone()
+        };
         (proxy, program)
+    }
+
+    /// Size of the zip in megabytes.
+    pub(crate) fn zip_size(&self) -> anyhow::Result<f64> {
+        megabytes(&self.zip)
     }
 }
 
@@ -69,74 +118,106 @@ pub(crate) fn functions() -> Vec<&'static str> {
     functions.into_iter().map(Function::name).collect()
 }
 
-/// All programs, in the order of the tables.
-pub(crate) fn all(world: &World) -> anyhow::Result<Vec<Program>> {
+/// All programs, in the order of the table.
+pub(crate) fn all(world: &World, tokens: usize) -> anyhow::Result<Vec<Program>> {
     let get = Event::get_quote().header("accept", "application/json");
-    let refused = payload(get.clone());
-    let get = payload(get.bearer(&world.reader.token));
-    let save = payload(Event::put_quote(BENCH_QUOTE).bearer(&world.writer.token));
-    let delete = payload(Event::delete_quote().bearer(&world.stranger.token));
-    let page = payload(Event::page("/").signed_in(&world.reader));
+    let get = world.events(&world.reader, tokens, |user| {
+        get.clone().bearer(&user.token)
+    })?;
+    let save = world.events(&world.writer, tokens, |user| {
+        Event::put_quote(BENCH_QUOTE).bearer(&user.token)
+    })?;
+    let delete = world.events(&world.stranger, tokens, |user| {
+        Event::delete_quote().bearer(&user.token)
+    })?;
+    let page = world.events(&world.reader, tokens, |user| {
+        Event::page("/").signed_in(user)
+    })?;
 
-    let program = |name, about, interpreter: Option<&str>, file, event: &Value| {
-        let mut command = Vec::new();
-        if let Some(interpreter) = interpreter {
-            command.push(find_interpreter(interpreter)?);
-        }
-        command.push(world.built(name, file)?.into());
+    let program = |name, about, folder: &str, interpreter: Option<&str>, events: &Rc<[String]>| {
+        let file = match interpreter {
+            None => "bootstrap",
+            Some("node") => "index.js",
+            Some(_) => "bootstrap.py",
+        };
+        let interpreter = interpreter.map(find_interpreter).transpose()?;
+        let built = world.built(folder, file)?.into();
         Ok::<_, anyhow::Error>(Program {
             name,
             about,
-            command,
-            variables: world.variables(),
-            event: event.clone(),
+            command: interpreter.into_iter().chain([built]).collect(),
+            variables: variables(world, world.database(), ""),
+            events: Rc::clone(events),
             status: 200,
-            refused: None,
-            zip: world.zip(name),
+            zip: world.zip(folder),
+            parameters: "",
         })
     };
-    let binary = |name, about, event: &Value| program(name, about, None, "bootstrap", event);
-
+    let ours = |name, about, events| program(name, about, name, None, events);
     let mut programs = vec![
-        binary("get-quote", "this project", &get)?,
-        binary("save-quote", "this project, the same text again", &save)?,
-        binary("delete-quote", "this project, no row to delete", &delete)?,
-        binary("render-page", "this project", &page)?,
-        binary("Go", "Debian's golang-jwt and lib/pq", &get)?,
-        program(
-            "Node",
-            "@clerk/backend, pg, bundled",
-            Some("node"),
-            "index.js",
-            &get,
-        )?,
-        program(
-            "Python",
-            "PyJWT, psycopg",
-            Some(SYSTEM_PYTHON),
-            "bootstrap.py",
-            &get,
-        )?,
-        binary(NOTHING, "lambda_http, does nothing", &get)?,
+        ours(GET_QUOTE, "this project", &get)?,
+        Program {
+            name: GET_QUOTE_DIRECT,
+            variables: variables(world, world.database(), DIRECT_PARAMETERS),
+            parameters: DIRECT_PARAMETERS,
+            ..ours(
+                GET_QUOTE,
+                "the same, prepared by name, two round trips less",
+                &get,
+            )?
+        },
+        ours("save-quote", "this project, the same text again", &save)?,
+        Program {
+            status: 204,
+            ..ours("delete-quote", "this project, no row to delete", &delete)?
+        },
+        ours("render-page", "this project", &page)?,
     ];
-    for program in &mut programs {
-        if program.name == "delete-quote" {
-            program.status = 204;
-        }
-        program.refused = match program.name {
-            GET_QUOTE => Some((refused.clone(), 401)),
-            // It does not check tokens.
-            NOTHING => Some((refused.clone(), 200)),
-            _ => None,
-        };
+    for (name, about, folder, interpreter) in PEERS {
+        programs.push(program(name, about, folder, interpreter, &get)?);
+    }
+    programs.push(ours(NOTHING, "lambda_http, does nothing", &get)?);
+    for function in functions() {
+        find(&programs, function)?;
     }
     Ok(programs)
+}
+
+/// The peers among the programs.
+pub(crate) fn peers(programs: &[Program]) -> impl Iterator<Item = &Program> {
+    let is_peer = |program: &&Program| PEERS.iter().any(|(name, ..)| *name == program.name);
+    programs.iter().filter(is_peer)
 }
 
 /// The program of this name among them.
 pub(crate) fn find<'a>(programs: &'a [Program], name: &str) -> anyhow::Result<&'a Program> {
     let mut named = programs.iter().filter(|program| program.name == name);
     named.next().with_context(|| format!("no program {name}"))
+}
+
+/// Size of the largest zip of a function in this folder: `<name>/bootstrap.zip`.
+pub(crate) fn largest_zip(folder: &Path) -> anyhow::Result<f64> {
+    let sizes = functions()
+        .into_iter()
+        .map(|name| megabytes(&folder.join(name).join("bootstrap.zip")));
+    let sizes = sizes.collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(sizes.into_iter().fold(0.0, f64::max))
+}
+
+fn megabytes(file: &Path) -> anyhow::Result<f64> {
+    let metadata = fs::metadata(file);
+    let metadata =
+        metadata.with_context(|| format!("{} is missing: run make bench", file.display()))?;
+    Ok(metadata.len() as f64 / 1e6)
+}
+
+/// The environment variables as the template sets them.
+fn variables(world: &World, database: &Database, parameters: &str) -> Variables {
+    let mut variables = world.variables_for(database);
+    if let Some(url) = variables.get_mut("DATABASE_URL") {
+        url.push_str(parameters);
+    }
+    variables
 }
 
 /// Finds the interpreter itself: on PATH there may be a script that starts it,

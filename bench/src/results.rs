@@ -1,69 +1,55 @@
 //! Everything that is measured, in its order.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::answers;
-use crate::bundle::{self, Opened};
-use crate::crypto;
-use crate::endurance::{self, Endured};
-use crate::growth::{self, Load};
+use crate::environment::CALLS_PER_TOKEN;
 use crate::instructions;
 use crate::machine::{self, Machine};
-use crate::pages::{self, Page};
 use crate::plan::Plan;
 use crate::programs::{self, Program};
 use crate::rounds::{self, Rounds};
-use crate::sizes::{self, Sizes};
-use crate::traffic;
-use crate::unreachable::{self, Unreachable};
+use crate::traffic::{self, RoundTrips};
 use crate::world::World;
 
 /// All that is reported.
-pub(crate) struct Results<'a> {
-    pub(crate) plan: &'a Plan,
+pub(crate) struct Results {
+    pub(crate) plan: Plan,
     pub(crate) programs: Vec<Program>,
     pub(crate) machine: Machine,
     /// How long measuring took.
     pub(crate) took: Duration,
     pub(crate) rounds: Rounds,
-    pub(crate) unreachable: Unreachable,
-    pub(crate) traffic: Vec<traffic::Counted>,
-    pub(crate) opened: Opened,
-    pub(crate) endured: Vec<Endured>,
-    pub(crate) loads: Vec<Load>,
-    pub(crate) pages: Vec<Page>,
+    pub(crate) traffic: Vec<RoundTrips>,
     pub(crate) instructions: Vec<instructions::Counted>,
-    pub(crate) sizes: Sizes,
-    pub(crate) crypto: BTreeSet<String>,
+    /// Of the functions on every architecture that was built, in megabytes.
+    pub(crate) largest_zip: f64,
 }
 
-/// Measures everything.
-pub(crate) async fn measure<'a>(
-    plan: &'a Plan,
+/// Measures everything. `artefacts` are folders with the zips of the functions.
+pub(crate) async fn measure(
+    plan: Plan,
     folder: &Path,
-    other_architecture: Option<&Path>,
-) -> anyhow::Result<Results<'a>> {
+    artefacts: &[impl AsRef<Path>],
+) -> anyhow::Result<Results> {
     let begin = Instant::now();
     let world = World::begin(folder).await?;
-    let programs = programs::all(&world)?;
+    let programs = programs::all(&world, plan.calls / CALLS_PER_TOKEN + 1)?;
     answers::compare(&programs, &world).await?;
+    let mut largest_zip = 0.0;
+    for folder in artefacts {
+        largest_zip = programs::largest_zip(folder.as_ref())?.max(largest_zip);
+    }
     let results = Results {
-        plan,
         machine: machine::describe(&world).await?,
-        sizes: sizes::read(&programs, other_architecture)?,
-        crypto: crypto::linked()?,
         traffic: traffic::run(&programs, &world).await?,
-        opened: bundle::run(&programs, &world).await?,
-        rounds: rounds::run(&programs, &world, plan).await?,
-        unreachable: unreachable::run(&programs, &world, plan).await?,
-        pages: pages::run(&programs, &world, plan).await?,
-        endured: endurance::run(&programs, &world, plan).await?,
-        loads: growth::run(&programs, &world, plan).await?,
-        instructions: instructions::run(&programs, &world, plan).await?,
+        rounds: rounds::run(&programs, &world, &plan).await?,
+        instructions: instructions::run(&programs, &world, &plan).await?,
+        largest_zip,
         took: begin.elapsed(),
         programs,
+        plan,
     };
     world.end().await?;
     Ok(results)

@@ -1,8 +1,6 @@
 //! Cold starts and warm calls: each program once a round, so that what disturbs
 //! the machine disturbs all of them.
 
-use std::time::Duration;
-
 use anyhow::Context;
 
 use crate::console;
@@ -13,34 +11,52 @@ use crate::programs::Program;
 use crate::statistics::{Samples, ms};
 use crate::world::World;
 
-/// How long the backend of a program may take to end before the next start.
-const BACKEND_EXIT_DELAY: Duration = Duration::from_millis(20);
-
 /// What was measured of one program: one observation a round, times in
 /// milliseconds, memory in megabytes.
 #[derive(Default)]
 pub(crate) struct Measurements {
     /// Start of the process to its first request for an event.
     pub(crate) init: Samples,
-    /// The first call.
-    pub(crate) first: Samples,
-    /// Both.
+    /// That and the first call.
     pub(crate) cold: Samples,
     /// CPU time until the first call was done.
     pub(crate) cold_cpu: Samples,
+    /// CPU time of Postgres until then.
+    pub(crate) cold_postgres_cpu: Samples,
     /// Median of the warm calls.
     pub(crate) warm: Samples,
-    /// All warm calls of all rounds.
-    pub(crate) calls: Samples,
+    /// The time that one warm call in a hundred exceeds.
+    pub(crate) warm_p99: Samples,
     /// CPU time of a warm call.
     pub(crate) warm_cpu: Samples,
-    /// Median of requests without a token, where those were made.
-    pub(crate) refused: Samples,
+    /// CPU time of Postgres for a warm call.
+    pub(crate) warm_postgres_cpu: Samples,
     /// VmRSS after the warm calls.
-    pub(crate) resident: Samples,
+    pub(crate) memory: Samples,
     /// VmHWM after the warm calls.
-    pub(crate) peak: Samples,
+    pub(crate) peak_memory: Samples,
 }
+
+/// One of the quantities.
+pub(crate) type Quantity = fn(&Measurements) -> &Samples;
+
+/// All of them, as the results name them.
+pub(crate) const QUANTITIES: [(&str, Quantity); 10] = [
+    ("init ms", |measured| &measured.init),
+    ("cold ms", |measured| &measured.cold),
+    ("cold CPU ms", |measured| &measured.cold_cpu),
+    ("cold Postgres CPU ms", |measured| {
+        &measured.cold_postgres_cpu
+    }),
+    ("warm ms", |measured| &measured.warm),
+    ("warm p99 ms", |measured| &measured.warm_p99),
+    ("warm CPU ms", |measured| &measured.warm_cpu),
+    ("warm Postgres CPU ms", |measured| {
+        &measured.warm_postgres_cpu
+    }),
+    ("memory MB", |measured| &measured.memory),
+    ("peak memory MB", |measured| &measured.peak_memory),
+];
 
 /// All rounds.
 #[derive(Default)]
@@ -87,7 +103,10 @@ pub(crate) async fn run(
             let (_, measured) = &mut rounds.programs[index];
             observe(&programs[index], world, plan.calls, measured).await?;
         }
-        rounds.floors.observe(programs, world, plan.calls).await?;
+        rounds
+            .floors
+            .observe(programs, world, plan.floor_calls)
+            .await?;
         console::print_progress(round + 1, plan.rounds);
     }
     Ok(rounds)
@@ -100,34 +119,29 @@ async fn observe(
     calls: usize,
     measured: &mut Measurements,
 ) -> anyhow::Result<()> {
+    world.wait_for_backends().await?;
     let environment = Environment::start(program, world).await?;
-    let first = environment.expect(&program.event, program.status).await?;
+    let first = environment.call().await?;
     let cold_cpu = environment.cpu().await?;
+    let cold_postgres_cpu = world.postgres_cpu().await?;
     let mut warm = Samples::default();
     for _ in 0..calls {
-        let took = environment.expect(&program.event, program.status).await?;
-        warm.push(ms(took));
+        warm.push(ms(environment.call().await?));
     }
     let warm_cpu = environment.cpu().await? - cold_cpu;
+    let warm_postgres_cpu = world.postgres_cpu().await? - cold_postgres_cpu;
     let memory = environment.memory()?;
-    if let Some((event, status)) = &program.refused {
-        let mut refused = Samples::default();
-        for _ in 0..calls {
-            refused.push(ms(environment.expect(event, *status).await?));
-        }
-        measured.refused.push(refused.median());
-    }
 
     measured.init.push(ms(environment.init));
-    measured.first.push(ms(first));
     measured.cold.push(ms(environment.init + first));
     measured.cold_cpu.push(ms(cold_cpu));
+    measured.cold_postgres_cpu.push(ms(cold_postgres_cpu));
     measured.warm.push(warm.median());
-    measured.calls.extend(&warm);
+    measured.warm_p99.push(warm.p99());
     measured.warm_cpu.push(ms(warm_cpu) / calls as f64);
-    measured.resident.push(memory.resident);
-    measured.peak.push(memory.peak);
-    drop(environment);
-    tokio::time::sleep(BACKEND_EXIT_DELAY).await;
+    let postgres = ms(warm_postgres_cpu) / calls as f64;
+    measured.warm_postgres_cpu.push(postgres);
+    measured.memory.push(memory.resident);
+    measured.peak_memory.push(memory.peak);
     Ok(())
 }

@@ -1,19 +1,10 @@
 //! Medians and how far the rest lies from them.
 
-use std::fmt;
 use std::time::Duration;
 
 /// Observations of one quantity.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples(Vec<f64>);
-
-/// The middle half of the observations.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Spread {
-    pub(crate) median: f64,
-    pub(crate) lower_quartile: f64,
-    pub(crate) upper_quartile: f64,
-}
 
 impl Samples {
     pub(crate) const fn new() -> Self {
@@ -37,24 +28,8 @@ impl Samples {
         self.quantile(0.99)
     }
 
-    pub(crate) fn spread(&self) -> Spread {
-        Spread {
-            median: self.median(),
-            lower_quartile: self.quantile(0.25),
-            upper_quartile: self.quantile(0.75),
-        }
-    }
-
     pub(crate) fn push(&mut self, value: f64) {
         self.0.push(value);
-    }
-
-    pub(crate) fn extend(&mut self, more: &Self) {
-        self.0.extend_from_slice(&more.0);
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
     }
 
     /// Each of these divided by its partner: two programs in the same round.
@@ -74,18 +49,6 @@ impl FromIterator<f64> for Samples {
     }
 }
 
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} ({}–{})",
-            digits(self.median),
-            digits(self.lower_quartile),
-            digits(self.upper_quartile)
-        )
-    }
-}
-
 /// A duration in milliseconds.
 pub(crate) fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
@@ -101,19 +64,6 @@ pub(crate) fn digits(value: f64) -> String {
         _ => 3,
     };
     format!("{value:.places$}")
-}
-
-/// A count in groups of three digits.
-pub(crate) fn grouped(count: u64) -> String {
-    let text = count.to_string();
-    let mut grouped = String::new();
-    for (place, digit) in text.char_indices() {
-        if place > 0 && (text.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 #[cfg(test)]
@@ -141,11 +91,5 @@ mod tests {
     fn numbers_have_three_digits() {
         let texts = [382.4, 12.34, 1.234, 0.2164, 0.0].map(digits);
         assert_eq!(texts, ["382", "12.3", "1.23", "0.216", "0"]);
-    }
-
-    #[test]
-    fn counts_are_grouped() {
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(grouped(12), "12");
     }
 }

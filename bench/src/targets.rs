@@ -1,257 +1,172 @@
-//! The targets, and whether they are met.
+//! The targets. README.md has a line for each, with the reason for a miss.
 
-use crate::programs::{self, GET_QUOTE, NOTHING};
+use crate::programs::{
+    AXUM_TUNED, GET_QUOTE, GET_QUOTE_DIRECT, GO, NODE, NOTHING, RUSTLS, functions,
+};
 use crate::results::Results;
-use crate::rounds::Measurements;
-use crate::statistics::{Samples, digits};
+use crate::rounds::Quantity;
+use crate::statistics::digits;
 
 /// One target.
 pub(crate) struct Target {
     pub(crate) text: String,
-    pub(crate) measured: f64,
     bound: Bound,
-    /// Why it is missed, if it is.
-    why: String,
+    pub(crate) reached: f64,
 }
 
+#[derive(Clone, Copy)]
 enum Bound {
     AtMost(f64),
     AtLeast(f64),
 }
+use Bound::{AtLeast, AtMost};
+
+const COLD: Quantity = |measured| &measured.cold;
+const COLD_CPU: Quantity = |measured| &measured.cold_cpu;
+const WARM: Quantity = |measured| &measured.warm;
+const WARM_CPU: Quantity = |measured| &measured.warm_cpu;
+const MEMORY: Quantity = |measured| &measured.memory;
+
+/// How many times what the other program needs one of ours needs.
+const OURS_IN_THEIRS: [(&str, &str, &str, Quantity, Bound); 10] = [
+    ("cold CPU", GET_QUOTE, RUSTLS, COLD_CPU, AtMost(1.35)),
+    ("cold", GET_QUOTE_DIRECT, RUSTLS, COLD, AtMost(1.05)),
+    ("warm", GET_QUOTE, RUSTLS, WARM, AtMost(1.1)),
+    ("warm", GET_QUOTE_DIRECT, RUSTLS, WARM, AtMost(0.9)),
+    ("memory", GET_QUOTE, RUSTLS, MEMORY, AtMost(1.2)),
+    ("warm", GET_QUOTE, AXUM_TUNED, WARM, AtMost(1.0)),
+    ("warm CPU", GET_QUOTE, AXUM_TUNED, WARM_CPU, AtMost(0.85)),
+    ("cold", GET_QUOTE, GO, COLD, AtMost(0.95)),
+    ("cold CPU", GET_QUOTE, GO, COLD_CPU, AtMost(0.8)),
+    ("warm CPU", GET_QUOTE, GO, WARM_CPU, AtMost(0.5)),
+];
+
+/// How many times what get-quote needs the other program needs.
+const THEIRS_IN_OURS: [(&str, &str, Quantity, Bound); 4] = [
+    ("cold", AXUM_TUNED, COLD, AtLeast(4.0)),
+    ("cold", NODE, COLD, AtLeast(10.0)),
+    ("cold CPU", NODE, COLD_CPU, AtLeast(20.0)),
+    ("memory", NODE, MEMORY, AtLeast(9.0)),
+];
 
 impl Target {
-    /// Whether it is met, or by how much it is missed and why.
+    fn new(text: impl Into<String>, bound: Bound, reached: f64) -> Self {
+        Self {
+            text: text.into(),
+            bound,
+            reached,
+        }
+    }
+
+    /// Whether it is met, or by how much it is missed.
     pub(crate) fn verdict(&self) -> String {
         let (met, wanted) = match self.bound {
-            Bound::AtMost(most) => (self.measured <= most, most),
-            Bound::AtLeast(least) => (self.measured >= least, least),
+            AtMost(most) => (self.reached <= most, most),
+            AtLeast(least) => (self.reached >= least, least),
         };
         if met {
             return "met".to_owned();
         }
-        if wanted == 0.0 {
-            return format!("**missed**: {}", self.why);
-        }
-        let off = (self.measured / wanted - 1.0).abs() * 100.0;
+        let off = (self.reached / wanted - 1.0).abs() * 100.0;
         let places = usize::from(off < 1.0);
-        format!("**missed by {off:.places$} %**: {}", self.why)
+        format!("missed by {off:.places$} %")
     }
 
     /// The bound in words.
     pub(crate) fn wanted(&self) -> String {
         match self.bound {
-            Bound::AtMost(most) => format!("≤ {}", plain(most)),
-            Bound::AtLeast(least) => format!("≥ {}", plain(least)),
+            AtMost(most) => format!("≤ {most}"),
+            AtLeast(least) => format!("≥ {least}"),
         }
     }
-}
 
-/// A bound without trailing zeros.
-fn plain(bound: f64) -> String {
-    let text = digits(bound);
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
+    /// A row of README.md's table, without its reason.
+    pub(crate) fn row(&self) -> String {
+        let (wanted, reached) = (self.wanted(), digits(self.reached));
+        format!(
+            "| {} | {wanted} | {reached} | {} |",
+            self.text,
+            self.verdict()
+        )
     }
 }
 
-const START_REASON: &str = "OpenSSL registers its algorithms, its tables are relocated (address randomisation stays on), the key and the \
-                     roots are read, and a thread looks up the host";
-const PEER_REASON: &str = "the peer is that good on this machine";
-const SIZE_REASON: &str =
-    "OpenSSL and the driver come on top of the runtime, which the function that does nothing shows";
-const MEMORY_REASON: &str = "the binary's own pages and OpenSSL's tables are resident";
-const DEFECT_REASON: &str = "this is a defect";
-
-/// All targets of the benchmark with what was measured.
-pub(crate) fn all(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
-    let mut targets = floor(results)?;
-    targets.extend(peers(results)?);
-    targets.extend(resources(results));
+/// All targets with what was reached.
+pub(crate) fn all(results: &Results) -> anyhow::Result<Vec<Target>> {
+    let rounds = &results.rounds;
+    let ratio = |above: &str, below: &str, quantity: Quantity| {
+        let samples = quantity(rounds.of(above)?).over(quantity(rounds.of(below)?));
+        anyhow::Ok(samples.median())
+    };
+    let mut targets = Vec::new();
+    for (what, ours, theirs, quantity, bound) in OURS_IN_THEIRS {
+        let text = format!("{what}: {ours}, against {theirs}");
+        targets.push(Target::new(text, bound, ratio(ours, theirs, quantity)?));
+    }
+    for (what, theirs, quantity, bound) in THEIRS_IN_OURS {
+        let text = format!("{what}: {theirs}, against {GET_QUOTE}");
+        targets.push(Target::new(
+            text,
+            bound,
+            ratio(theirs, GET_QUOTE, quantity)?,
+        ));
+    }
+    let text = format!("cold CPU: {GET_QUOTE}, against {NOTHING}");
+    let reached = ratio(GET_QUOTE, NOTHING, COLD_CPU)?;
+    targets.push(Target::new(text, AtMost(3.5), reached));
+    let floor = rounds.of(GET_QUOTE)?.warm.over(&rounds.floors.sum());
+    let text = format!("warm: {GET_QUOTE}, against the floor in turn");
+    targets.push(Target::new(text, AtMost(1.1), floor.median()));
+    let zip = results.largest_zip;
+    targets.push(Target::new(
+        "largest zip of a function, MB",
+        AtMost(2.2),
+        zip,
+    ));
+    let memory = |function| anyhow::Ok(rounds.of(function)?.memory.median());
+    let most = functions().into_iter().map(memory);
+    let most = most.collect::<anyhow::Result<Vec<_>>>()?;
+    let most = most.into_iter().fold(0.0, f64::max);
+    let text = "most memory of a function after its calls, MB";
+    targets.push(Target::new(text, AtMost(6.8), most));
     Ok(targets)
-}
-
-fn floor(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
-    let rounds = &results.rounds;
-    let (ours, nothing) = (rounds.of(GET_QUOTE)?, rounds.of(NOTHING)?);
-    let unreachable = &results.unreachable;
-    let floors = &rounds.floors;
-    let in_turn = ours.warm.over(&floors.in_turn.sum()).median();
-    let without_database = unreachable.ours.median() - unreachable.nothing.median();
-    let handshake = ours.cold_cpu.median() - nothing.cold_cpu.median() - without_database;
-    let refused = results.traffic.iter().find_map(|counted| counted.refused);
-    Ok(vec![
-        at_most(
-            1.15,
-            "warm call, against the floor's sum, each part alone",
-            ours.warm.over(&floors.alone.sum()).median(),
-            format!(
-                "against the same parts in turn, at the pace that they have in a call, it is {}",
-                digits(in_turn)
-            ),
-        ),
-        at_most(
-            1.15,
-            "warm call, against the floor's sum, its parts in turn",
-            in_turn,
-            "what is between the parts: reading the event and writing the answer",
-        ),
-        at_most(
-            1.5,
-            "request without a token, against doing nothing",
-            ours.refused.over(&nothing.refused).median(),
-            "the answer is problem details with its headers, not an empty one",
-        ),
-        at_most(
-            0.0,
-            "round trips to the database for a request without a token",
-            refused.unwrap_or(f64::NAN),
-            DEFECT_REASON,
-        ),
-        at_most(
-            4.0,
-            "CPU of a cold start, connection included, against doing nothing",
-            ours.cold_cpu.over(&nothing.cold_cpu).median(),
-            format!(
-                "{} ms are TLS, its certificates and SCRAM's 4,096 rounds; {} ms are there without a database: {START_REASON}",
-                digits(handshake),
-                digits(without_database)
-            ),
-        ),
-        at_most(
-            2.5,
-            "the same with no database in reach",
-            unreachable.ours.over(&unreachable.nothing).median(),
-            START_REASON,
-        ),
-        at_most(
-            0.0,
-            "system certificates opened by a cold start",
-            results.opened.deployed as f64,
-            DEFECT_REASON,
-        ),
-        at_most(
-            1.0,
-            "libraries for TLS and public-key cryptography linked",
-            results.crypto.len() as f64,
-            DEFECT_REASON,
-        ),
-    ])
-}
-
-fn peers(results: &Results<'_>) -> anyhow::Result<Vec<Target>> {
-    let rounds = &results.rounds;
-    let ours = rounds.of(GET_QUOTE)?;
-    let cold: fn(&Measurements) -> &Samples = |measured| &measured.cold;
-    let cold_cpu: fn(&Measurements) -> &Samples = |measured| &measured.cold_cpu;
-    let warm: fn(&Measurements) -> &Samples = |measured| &measured.warm;
-    let warm_cpu: fn(&Measurements) -> &Samples = |measured| &measured.warm_cpu;
-    let memory: fn(&Measurements) -> &Samples = |measured| &measured.resident;
-    let targets = [
-        (8.0, "Node", "cold start", cold),
-        (15.0, "Node", "CPU of a cold start", cold_cpu),
-        (2.5, "Node", "warm call", warm),
-        (6.0, "Node", "CPU of a warm call", warm_cpu),
-        (5.0, "Node", "memory", memory),
-        (15.0, "Python", "cold start", cold),
-        (1.6, "Python", "warm call", warm),
-        (2.0, "Go", "CPU of a warm call", warm_cpu),
-        (1.0, "Go", "cold start", cold),
-    ];
-    let targets = targets.into_iter().map(|(least, peer, text, quantity)| {
-        let ratio = quantity(rounds.of(peer)?).over(quantity(ours)).median();
-        let text = format!("{peer}'s {text}, in ours");
-        Ok(at_least(least, text, ratio, PEER_REASON))
-    });
-    targets.collect()
-}
-
-fn resources(results: &Results<'_>) -> Vec<Target> {
-    let sizes = &results.sizes;
-    let ours = |sizes: &[(&'static str, f64)]| {
-        let functions = sizes
-            .iter()
-            .filter(|(name, _)| programs::functions().contains(name));
-        functions.map(|(_, size)| *size).fold(0.0, f64::max)
-    };
-    let endured = results.endured.iter();
-    let functions = endured.filter(|endured| programs::functions().contains(&endured.name));
-    let after = |calls: usize| {
-        let functions = functions.clone();
-        functions.map(move |endured| endured.memory[calls].resident)
-    };
-    let [some, many] = results.plan.endurance;
-    let grown = after(2).zip(after(1)).map(|(then, before)| then - before);
-    let mut targets = vec![at_most(
-        3.5,
-        "largest zip, MB, on this architecture",
-        ours(&sizes.here),
-        SIZE_REASON,
-    )];
-    if let Some(elsewhere) = &sizes.elsewhere {
-        let text = "largest zip, MB, on the other architecture";
-        targets.push(at_most(3.5, text, ours(elsewhere), SIZE_REASON));
-    }
-    targets.push(at_most(
-        10.0,
-        format!("most memory of a function after {some} calls, MB"),
-        after(1).fold(0.0, f64::max),
-        MEMORY_REASON,
-    ));
-    targets.push(at_most(
-        0.2,
-        format!("most that it grows from there to {many} calls, MB"),
-        grown.fold(0.0, f64::max),
-        DEFECT_REASON,
-    ));
-    targets
-}
-
-fn at_most(most: f64, text: impl Into<String>, measured: f64, why: impl Into<String>) -> Target {
-    target(Bound::AtMost(most), text, measured, why)
-}
-
-fn at_least(least: f64, text: impl Into<String>, measured: f64, why: impl Into<String>) -> Target {
-    target(Bound::AtLeast(least), text, measured, why)
-}
-
-fn target(bound: Bound, text: impl Into<String>, measured: f64, why: impl Into<String>) -> Target {
-    Target {
-        text: text.into(),
-        measured,
-        bound,
-        why: why.into(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
     fn a_bound_that_is_reached_is_met() {
-        assert_eq!(at_most(4.0, "", 4.0, "").verdict(), "met");
-        assert_eq!(at_least(4.0, "", 4.0, "").verdict(), "met");
+        assert_eq!(Target::new("", AtMost(4.0), 4.0).verdict(), "met");
+        assert_eq!(Target::new("", AtLeast(4.0), 4.0).verdict(), "met");
     }
 
     #[test]
-    fn a_miss_says_by_how_much_and_why() {
-        let missed = at_most(4.0, "", 5.0, "the reason").verdict();
-        assert_eq!(missed, "**missed by 25 %**: the reason");
-        let missed = at_most(4.0, "", 4.01, "the reason").verdict();
-        assert_eq!(missed, "**missed by 0.2 %**: the reason");
-        let missed = at_least(4.0, "", 3.0, "the reason").verdict();
-        assert_eq!(missed, "**missed by 25 %**: the reason");
-        assert_eq!(
-            at_most(0.0, "", 2.0, "the reason").verdict(),
-            "**missed**: the reason"
-        );
+    fn a_miss_says_by_how_much() {
+        let verdict = |bound, reached| Target::new("", bound, reached).verdict();
+        assert_eq!(verdict(AtMost(4.0), 5.0), "missed by 25 %");
+        assert_eq!(verdict(AtMost(4.0), 4.01), "missed by 0.2 %");
+        assert_eq!(verdict(AtLeast(4.0), 3.0), "missed by 25 %");
     }
 
     #[test]
-    fn bounds_are_written_as_they_were_set() {
-        assert_eq!(at_most(1.15, "", 0.0, "").wanted(), "≤ 1.15");
-        assert_eq!(at_least(15.0, "", 0.0, "").wanted(), "≥ 15");
-        assert_eq!(at_most(0.0, "", 0.0, "").wanted(), "≤ 0");
+    fn readme_has_the_targets_of_the_results() {
+        let results: Value = serde_json::from_str(include_str!("../results/results.json")).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        for target in results["targets"].as_array().unwrap() {
+            let [name, aim, verdict] = ["target", "aim", "verdict"].map(|key| text(&target[key]));
+            let reached = digits(target["reached"].as_f64().unwrap());
+            let row = format!("| {name} | {aim} | {reached} | {verdict} |");
+            assert!(include_str!("../README.md").contains(&row), "{row}");
+        }
+    }
+
+    #[test]
+    fn a_row_has_what_was_wanted_and_what_was_reached() {
+        let target = Target::new("cold", AtMost(1.05), 1.0);
+        assert_eq!(target.row(), "| cold | ≤ 1.05 | 1.00 | met |");
     }
 }

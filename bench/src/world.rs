@@ -1,11 +1,14 @@
-//! What all programs work with: one database, one instance, one user.
+//! What all programs work with: one database, one instance, three users.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use dev::guard::{Guard, RunId};
 use dev::postgres::Server;
-use serde_json::Value;
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 use tests::event::{API_DOMAIN, Sender};
 use tests::postgres::Database;
@@ -15,6 +18,10 @@ use tokio_postgres::Client;
 /// How long tokens are valid, in seconds: longer than the benchmark takes.
 const BENCH_TOKEN_AGE: u64 = 3600;
 
+/// How often it is looked whether a backend has ended, and how often at most.
+const BACKEND_POLL_INTERVAL: Duration = Duration::from_millis(2);
+const MAX_BACKEND_POLLS: usize = 2_000;
+
 /// The quote that users have.
 pub(crate) const BENCH_QUOTE: &str = "Be yourself; everyone else is already taken.";
 
@@ -22,6 +29,7 @@ pub(crate) struct World {
     server: Server,
     instance: &'static Instance,
     database: Database,
+    admin: Client,
     /// A user whose quote is read.
     pub(crate) reader: User,
     /// A user whose quote is saved repeatedly.
@@ -54,6 +62,7 @@ impl World {
             server,
             instance,
             database,
+            admin: client,
             run_id,
             guard,
             folder,
@@ -67,18 +76,55 @@ impl World {
         self.server.stop().await
     }
 
-    /// Creates a user with this quote.
-    pub(crate) async fn create_user_with(&self, quote: &str) -> anyhow::Result<User> {
-        let client = self.database.connect().await;
-        create_user(self.instance, &client, Some(quote)).await
+    /// The events of a user's request, each with another token.
+    pub(crate) fn events(
+        &self,
+        user: &User,
+        tokens: usize,
+        request: impl Fn(&User) -> Event,
+    ) -> anyhow::Result<Rc<[String]>> {
+        let events = (0..tokens).map(|_| {
+            let token = self.instance.stand_in().token(&user.id, BENCH_TOKEN_AGE)?;
+            let user = User {
+                id: user.id.clone(),
+                token,
+            };
+            Ok(payload(request(&user)))
+        });
+        events.collect()
     }
 
-    /// The environment variables as the template sets them.
-    pub(crate) fn variables(&self) -> Variables {
-        self.variables_for(&self.database)
+    /// CPU time of the backends that work for the programs, since they began.
+    pub(crate) async fn postgres_cpu(&self) -> anyhow::Result<Duration> {
+        let mut sum = Duration::ZERO;
+        for backend in self.backends().await? {
+            let clock = clock_getcpuclockid(Pid::from_raw(backend))?;
+            sum += Duration::from(clock_gettime(clock)?);
+        }
+        Ok(sum)
     }
 
-    /// The same for another way to the database.
+    /// Waits until the backends of the program before have ended.
+    pub(crate) async fn wait_for_backends(&self) -> anyhow::Result<()> {
+        for _ in 0..MAX_BACKEND_POLLS {
+            if self.backends().await?.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(BACKEND_POLL_INTERVAL).await;
+        }
+        bail!("a program has ended, and its backend has not")
+    }
+
+    /// The processes that serve other connections than our own.
+    async fn backends(&self) -> anyhow::Result<Vec<i32>> {
+        let sql = "SELECT pid FROM pg_stat_activity
+                   WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        let rows = self.admin.query_typed(sql, &[]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// The environment variables as the template sets them, for a way to the
+    /// database.
     pub(crate) fn variables_for(&self, database: &Database) -> Variables {
         let roots = database.ca.to_string_lossy().into_owned();
         let mut variables = self.instance.variables();
@@ -129,7 +175,7 @@ async fn create_user(
 }
 
 /// The event of a request, with the headers that API Gateway adds.
-pub(crate) fn payload(event: Event) -> Value {
+pub(crate) fn payload(event: Event) -> String {
     let headers = [
         ("accept-encoding", "gzip, deflate, br, zstd"),
         ("accept-language", "en-GB,en;q=0.9"),
@@ -150,5 +196,5 @@ pub(crate) fn payload(event: Event) -> Value {
     let full = headers
         .iter()
         .fold(event, |event, (name, value)| event.header(name, value));
-    full.payload(Sender::ApiGateway)
+    full.payload(Sender::ApiGateway).to_string()
 }

@@ -1,14 +1,14 @@
-// get-quote in Go: golang-jwt, lib/pq, one connection opened in init.
+// get-quote in Go: golang-jwt, pgx, one connection opened in init.
 //
 // The loop around the handler is a minimal Runtime API client. AWS's own does
 // more for each invocation.
+//go:debug default=go1.24
 package main
 
 import (
 	"bytes"
 	"context"
 	"crypto/rsa"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"io"
@@ -18,7 +18,7 @@ import (
 	"strings"
 
 	"github.com/golang-jwt/jwt"
-	_ "github.com/lib/pq"
+	"github.com/jackc/pgx/v4"
 )
 
 // The statement of get-quote, word for word.
@@ -31,7 +31,7 @@ var (
 	ctx      = context.Background()
 	origin   = os.Getenv("PUBLIC_ORIGIN")
 	key      *rsa.PublicKey
-	database *sql.Conn
+	database *pgx.Conn
 	parser   = jwt.Parser{ValidMethods: []string{"RS256"}}
 )
 
@@ -59,10 +59,7 @@ func main() {
 	var err error
 	key, err = jwt.ParseRSAPublicKeyFromPEM([]byte(os.Getenv("CLERK_JWT_KEY")))
 	check(err)
-	// Without binary_parameters lib/pq needs two round trips for a statement.
-	pool, err := sql.Open("postgres", os.Getenv("DATABASE_URL")+"&binary_parameters=yes")
-	check(err)
-	database, err = pool.Conn(ctx)
+	database, err = pgx.Connect(ctx, os.Getenv("DATABASE_URL"))
 	check(err)
 	serve("http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/")
 }
@@ -75,8 +72,8 @@ func getQuote(e event) answer {
 		return reply(401, map[string]int{"status": 401})
 	}
 	var q quote
-	err = database.QueryRowContext(ctx, find, c.Subject).Scan(&q.Message, &q.SavedAt)
-	if errors.Is(err, sql.ErrNoRows) {
+	err = database.QueryRow(ctx, find, c.Subject).Scan(&q.Message, &q.SavedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
 		return reply(404, map[string]int{"status": 404})
 	}
 	check(err)
