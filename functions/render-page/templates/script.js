@@ -2,19 +2,18 @@
 (() => {
   const { nonce, dataset: { signInUrl } } = document.currentScript;
   // The count of redirects is in the address where cookies may not come back.
-  const address = location.href.replace(/__clerk_redirects=\d+&?/, '').replace(/[?&](?=#|$)/, '');
+  const address = location.href.replace(/__clerk_redirects=[^&#]*&?/, '').replace(/[?&](?=#|$)/, '');
   history.replaceState(null, '', address);
   const on = (target, type, work) => target.addEventListener(type, work, true);
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
   const [main, time, summary, editor, field, quote, problem, left, status, cancel, copy] = [
     'main', 'time', 'summary', '#editor', '#message', '#quote', '#error', '#left', '#status', '#cancel', '#copy',
   ].map((selector) => document.querySelector(selector));
-  const forms = document.forms;
+  const { forms } = document;
   const owner = forms.save.elements.user.value;
   // What every change is based on: the API refuses it where something else is saved.
   const { version } = forms.save.elements;
   const isTouch = matchMedia('(pointer: coarse)').matches;
-  const hint = isTouch ? '' : 'Shift and Enter begin a new line.';
   let leaving = false;
 
   // Clerk's two scripts come in any order, or not at all.
@@ -169,7 +168,8 @@
 
   function changed() {
     const more = left.dataset.max - measure(field, field.value);
-    left.textContent = more > 50 ? hint : more < 0 ? `${-more} too many` : `${more} left`;
+    left.textContent = more < 0 ? `${-more} too many` : more <= 50 ? `${more} left`
+      : isTouch ? '' : 'Shift and Enter begin a new line.';
     const text = unsaved();
     store(text && JSON.stringify({ owner, open: editor.open, based: version.value, text }));
     return more;
@@ -273,7 +273,6 @@
   restore();
   changed();
   on(document, 'visibilitychange', refresh);
-  on(window, 'pageshow', (event) => event.persisted && refresh());
   on(window, 'beforeunload', (event) => {
     if (!leaving && editor.open && unsaved()) event.preventDefault();
   });
