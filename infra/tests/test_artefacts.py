@@ -7,7 +7,6 @@ libc6-arm64-cross).
 import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
