@@ -58,7 +58,7 @@ const PEERS: [(&str, &str, &str, Option<&str>); 6] = [
     ),
     (
         AXUM_TUNED,
-        "one connection, one thread",
+        "one connection without a pool, one thread",
         "axum-sqlx-tuned",
         None,
     ),

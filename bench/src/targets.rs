@@ -34,11 +34,18 @@ const OURS_IN_THEIRS: [(&str, &str, &str, Quantity, Bound); 10] = [
     ("warm", GET_QUOTE, RUSTLS, WARM, AtMost(1.1)),
     ("warm", GET_QUOTE_DIRECT, RUSTLS, WARM, AtMost(0.9)),
     ("memory", GET_QUOTE, RUSTLS, MEMORY, AtMost(1.2)),
-    ("warm", GET_QUOTE, AXUM_TUNED, WARM, AtMost(1.0)),
-    ("warm CPU", GET_QUOTE, AXUM_TUNED, WARM_CPU, AtMost(0.85)),
+    // sqlx and pgx prepare by name, too.
+    ("warm", GET_QUOTE_DIRECT, AXUM_TUNED, WARM, AtMost(1.0)),
+    (
+        "warm CPU",
+        GET_QUOTE_DIRECT,
+        AXUM_TUNED,
+        WARM_CPU,
+        AtMost(0.85),
+    ),
     ("cold", GET_QUOTE, GO, COLD, AtMost(0.95)),
     ("cold CPU", GET_QUOTE, GO, COLD_CPU, AtMost(0.8)),
-    ("warm CPU", GET_QUOTE, GO, WARM_CPU, AtMost(0.5)),
+    ("warm CPU", GET_QUOTE_DIRECT, GO, WARM_CPU, AtMost(0.5)),
 ];
 
 /// How many times what get-quote needs the other program needs.

@@ -1,5 +1,5 @@
-//! get-quote with axum and sqlx, tuned: one connection that is not tested before
-//! each use, one thread, no features that the job does not need.
+//! get-quote with axum and sqlx, tuned: one connection without a pool, one
+//! thread, no features that the job does not need.
 
 use std::sync::Arc;
 
@@ -10,25 +10,24 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use common::{FIND_QUOTE_SQL, Quote, Verifier, variable};
-use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::Mutex;
 
 struct App {
-    pool: PgPool,
+    connection: Mutex<PgConnection>,
     verifier: Verifier,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .test_before_acquire(false)
-        .connect(&variable("DATABASE_URL"))
-        .await?;
-    let verifier = Verifier::from_env();
+    let connection = PgConnection::connect(&variable("DATABASE_URL")).await?;
+    let app = App {
+        connection: Mutex::new(connection),
+        verifier: Verifier::from_env(),
+    };
     let app = Router::new()
         .route("/api/quote", get(get_quote))
-        .with_state(Arc::new(App { pool, verifier }));
+        .with_state(Arc::new(app));
     lambda_http::run(app).await
 }
 
@@ -41,7 +40,7 @@ async fn get_quote(
     let user = user.ok_or(StatusCode::UNAUTHORIZED)?;
     let row: Option<(String, String)> = sqlx::query_as(FIND_QUOTE_SQL)
         .bind(user)
-        .fetch_optional(&app.pool)
+        .fetch_optional(&mut *app.connection.lock().await)
         .await
         .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     let (message, saved_at) = row.ok_or(StatusCode::NOT_FOUND)?;
