@@ -69,7 +69,7 @@ test("with scripts off a page that is out of date overwrites and deletes nothing
   assert.equal(await typed(page), "Typed");
   assert.match(await error(page), /changed elsewhere meanwhile\. Saving replaces it\./);
   assert.equal(await focused(page), "message");
-  await page.click("text=Save Quote");
+  await page.click("text=Keep mine");
   await showsQuote(page, "Typed");
   await other.click("text=Delete Quote");
   await showsQuote(other, "Typed");
@@ -85,7 +85,7 @@ test("with scripts off a page that is out of date overwrites and deletes nothing
   await other.click("text=Undo");
   await showsQuote(other, "Late");
   assert.equal(await typed(other), "Typed");
-  await other.click("text=Save Quote");
+  await other.click("text=Keep mine");
   await showsQuote(other, "Typed");
   await other.click("text=Delete Quote");
   await showsNoQuote(other);

@@ -6,7 +6,7 @@
   history.replaceState(null, '', address);
   const on = (target, type, work) => target.addEventListener(type, work, true);
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
-  const [main, time, summary, editor, field, quote, problem, left, status, cancel, copy] = [
+  let [main, time, summary, editor, field, quote, problem, left, status, cancel, copy] = [
     'main', 'time', 'summary', '#editor', '#message', '#quote', '#error', '#left', '#status', '#cancel', '#copy',
   ].map((selector) => document.querySelector(selector));
   const { forms } = document;
@@ -19,7 +19,6 @@
   // Clerk's two scripts come in any order, or not at all.
   let clerk;
   const user = (state) => { document.documentElement.dataset.user = state; };
-  user('expected');
   on(document, 'error', () => user('link'));
   on(document, 'load', () => {
     if (clerk || !window.Clerk || !window.__internal_ClerkUICtor) return;
@@ -102,8 +101,11 @@
     if (draft.owner !== owner || unsaved()) return;
     field.value = draft.text;
     if (!unsaved()) return;
+    // What the server says stays.
+    const told = status.textContent && status.cloneNode(true);
     edit(draft.open);
     if (draft.open && draft.based !== version.value) compare();
+    if (told) status.replaceWith(status = told);
   }
 
   function show({ quote: now, tag }, typed, open = typed) {
@@ -306,4 +308,7 @@
       change(form, work);
     });
   }
+  user('expected');
+  // What was not shown yet could not get the focus.
+  if (field.autofocus) field.focus();
 })();
