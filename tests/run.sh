@@ -78,6 +78,7 @@ slow() {
     stage "licences, sources, bans" sh tests/deny.sh
     stage "clerk-auth as a package" sh tests/checks/clerk_auth.sh package
     stage "fuzz targets" fuzz
+    stage "OpenAPI" sh tests/openapi/run.sh
     stage "pgbouncer" installed /usr/sbin/pgbouncer pgbouncer
     stage "PostgreSQL 15" installed /usr/lib/postgresql/15/bin/postgres postgresql-15
     stage "database tests on PostgreSQL 15" postgres 15

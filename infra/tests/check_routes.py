@@ -3,8 +3,9 @@
 usage: python3 infra/tests/check_routes.py
 
 A folder in functions/ is one package, one binary and one Lambda function. The
-template, the router of `cargo lambda watch`, the 405 answers of render-page and
-the README must agree with the folders and with each other. The last line counts
+template, the router of `cargo lambda watch`, the 405 answers of render-page, the
+README and docs/openapi.yaml must agree with the folders and with each other, and
+docs/openapi.yaml with the table of errors. The last line counts
 the comparisons. Only the standard library is used (Python 3.11 for tomllib).
 """
 
@@ -29,6 +30,8 @@ class Project(NamedTuple):
     workspace: str
     not_allowed: str
     readme: str
+    openapi: str
+    errors: str
 
 
 def read():
@@ -41,6 +44,8 @@ def read():
         workspace=text("Cargo.toml"),
         not_allowed=text("functions/render-page/src/routes.rs"),
         readme=text("README.md"),
+        openapi=text("docs/openapi.yaml"),
+        errors=text("shared/src/error.rs"),
     )
 
 
@@ -165,6 +170,29 @@ def readme_routes(text):
     return dict(rows)
 
 
+def openapi_methods(text):
+    """Path -> the methods that docs/openapi.yaml describes."""
+    methods, path = {}, None
+    _, _, paths = text.partition("\npaths:\n")
+    for line in paths.partition("\ncomponents:\n")[0].splitlines():
+        if found := re.fullmatch(r"  (/\S*):", line):
+            path = found[1]
+        elif found := re.fullmatch(r"    ([a-z]+):", line):
+            methods.setdefault(path, set()).add(found[1].upper())
+    return methods
+
+
+def openapi_codes(text):
+    """The codes of problem details in docs/openapi.yaml."""
+    found = re.search(r"^ +code:\n +enum:\n((?: +- \S+\n)+)", text, re.MULTILINE)
+    return set(re.findall(r"- (\S+)", found[1])) if found else set()
+
+
+def table_of_errors(source):
+    """Code -> status, from the table of errors."""
+    return dict(re.findall(r'\brow\("([a-z-]+)", (\d+)', source))
+
+
 def differences(one, other, here, there):
     """One line for each key of two dictionaries that has not the same value in both."""
     for key in sorted(one.keys() | other.keys()):
@@ -233,6 +261,22 @@ def the_readme_lists_the_routes(project):
     yield from differences(readme_routes(project.readme), routes, "README.md", "the router of Cargo.toml")
 
 
+def openapi_has_the_routes_of_the_router(project):
+    yield from differences(
+        openapi_methods(project.openapi), router_methods(project), "docs/openapi.yaml", "the router of Cargo.toml"
+    )
+
+
+def openapi_has_the_codes_and_statuses_of_the_errors(project):
+    errors = table_of_errors(project.errors)
+    described = {"codes": openapi_codes(project.openapi)}
+    yield from differences(described, {"codes": errors.keys() | set()}, "docs/openapi.yaml", "shared/src/error.rs")
+    # A method that is not listed is not described either.
+    statuses = set(re.findall(r'^      +"(\d+)":$', project.openapi, re.MULTILINE)) | {"405"}
+    for status in sorted(set(errors.values()) - statuses):
+        yield f"{status} of shared/src/error.rs is not in docs/openapi.yaml"
+
+
 COMPARISONS = (
     packages_are_named_after_their_folders,
     the_template_has_one_function_for_each_folder,
@@ -241,6 +285,8 @@ COMPARISONS = (
     the_router_lists_every_method,
     the_405_answers_name_the_methods_of_the_router,
     the_readme_lists_the_routes,
+    openapi_has_the_routes_of_the_router,
+    openapi_has_the_codes_and_statuses_of_the_errors,
 )
 
 

@@ -54,6 +54,11 @@ def test_the_template_is_read_as_it_is_deployed():
         ("not_allowed", '"/api/quote/delete" => "POST",', "", "the_405_answers_name_the_methods_of_the_router"),
         ("readme", "| `PUT /api/quote` | save-quote |", "| `PUT /api/quote` | get-quote |",
          "the_readme_lists_the_routes"),
+        ("openapi", "  /api/quote/delete:\n", "  /api/quote/remove:\n", "openapi_has_the_routes_of_the_router"),
+        ("openapi", "    put:\n", "    patch:\n", "openapi_has_the_routes_of_the_router"),
+        ("openapi", "            - changed\n", "", "openapi_has_the_codes_and_statuses_of_the_errors"),
+        ("openapi", '        "422":\n', '        "420":\n', "openapi_has_the_codes_and_statuses_of_the_errors"),
+        ("errors", 'row("changed", 412', 'row("stale", 412', "openapi_has_the_codes_and_statuses_of_the_errors"),
         ("readme", "| anything else | render-page |", "| anything else | get-quote |", "the_readme_lists_the_routes"),
     ],
 )

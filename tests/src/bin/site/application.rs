@@ -17,6 +17,9 @@ use crate::network::listen;
 use crate::options::Options;
 use crate::shape::Addresses;
 
+/// How long the token is valid that a test without a browser gets, in seconds.
+const TOKEN_AGE: u64 = 3600;
+
 /// An application and the Clerk instance that belongs to it.
 pub(crate) struct Application {
     database: Database,
@@ -95,9 +98,10 @@ impl Application {
         self.stand_in.sign(&header, &claims).unwrap()
     }
 
-    /// The addresses, for a test.
+    /// The addresses and a session token, for a test.
     pub(crate) fn description(&self) -> Value {
         json!({
+            "token": self.stand_in.token("user_ada", TOKEN_AGE).unwrap(),
             "origin": self.addresses.app,
             "frontendApi": self.addresses.frontend_api,
             "accounts": self.addresses.accounts,
