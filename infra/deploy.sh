@@ -32,13 +32,14 @@ case $STAGE:${CLERK_NONCE_HANDSHAKES:-} in
 pr-*:true) fail "CLERK_NONCE_HANDSHAKES must not be set: the preview $STAGE gets no Clerk secret key" ;;
 esac
 
-case $(state) in
-*_IN_PROGRESS) [ "$(state)" = REVIEW_IN_PROGRESS ] ||
-    fail "$stack is being changed ($(state)): wait, then deploy again" ;;
+state=$(state)
+case $state in
+'' | REVIEW_IN_PROGRESS) ;;
+*_IN_PROGRESS) fail "$stack is being changed ($state): wait, then deploy again" ;;
 UPDATE_ROLLBACK_FAILED)
     fail "$stack is stuck (UPDATE_ROLLBACK_FAILED): run aws cloudformation continue-update-rollback --stack-name $stack" ;;
 ROLLBACK_* | *_FAILED)
-    fail "$stack can no longer be updated ($(state)): run make destroy STAGE=$STAGE, then deploy again" ;;
+    fail "$stack can no longer be updated ($state): run make destroy STAGE=$STAGE, then deploy again" ;;
 esac
 
 # The newest version: after a rotation the next deployment takes it.
@@ -49,8 +50,6 @@ DATABASE_SECRET_VERSION=$(aws secretsmanager list-secret-version-ids --secret-id
 RELEASE=$(date -u +%Y%m%dT%H%M%SZ)-$(git rev-parse --short HEAD 2>/dev/null || echo unversioned)
 export ARCH DATABASE_SECRET DATABASE_SECRET_VERSION RELEASE
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 python3 infra/parameters.py infra/template.yaml >"$work/parameters.yaml" || exit 1
 
 if [ "${BUILD:-1}" = 1 ]; then
@@ -60,14 +59,57 @@ fi
 folder=$(CDPATH='' cd -- "$LAMBDA_DIR" 2>/dev/null && pwd) || fail "LAMBDA_DIR has no artefacts: run make build"
 sed "s|\.\./target/lambda/|$folder/|" infra/template.yaml >"$work/template.yaml"
 
+# What is live now: function, version and release, one a line.
+case $state in
+'' | REVIEW_IN_PROGRESS) first=1 ;;
+*)
+    first=0
+    names=$(functions)
+    for function in $names; do
+        version=$(aws lambda get-function-configuration --function-name "$function" --qualifier live \
+            --query '[Version,Description]' --output text)
+        echo "$function $version"
+    done >"$work/before"
+    ;;
+esac
+
+# go_back: makes live again what was. Before the first release there was no stack.
+go_back() {
+    if [ "$first" = 0 ]; then
+        while read -r function version _; do
+            aws lambda update-alias --function-name "$function" --name live --function-version "$version" >/dev/null ||
+                fail "$function could not be changed back: run make rollback STAGE=$STAGE"
+        done <"$work/before"
+        return
+    fi
+    state=$(state)
+    case $state in
+    '') ;;
+    REVIEW_IN_PROGRESS) remove ;;
+    *)
+        # Somebody else may have made the stage meanwhile.
+        made=$(aws cloudformation describe-stacks --stack-name "$stack" --output text \
+            --query "Stacks[0].Parameters[?ParameterKey=='Release'].ParameterValue")
+        [ "$made" != "$RELEASE" ] || remove
+        ;;
+    esac
+}
+
+migrated=
 if [ "${MIGRATE:-0}" = 1 ]; then
     if [ -n "${MIGRATIONS:-}" ]; then
-        "$MIGRATIONS"
+        migrated=$("$MIGRATIONS")
     else
         python3 dev/tools.py
-        cargo run --quiet --locked --package migrations
+        migrated=$(cargo run --quiet --locked --package migrations)
     fi
+    echo "$migrated"
 fi
+# They are not taken back: a migration only adds, and the release before works with it.
+case $migrated in
+applied*) kept="; the database keeps its migrations ($migrated)" ;;
+*) kept= ;;
+esac
 
 if [ -n "${ARTIFACT_BUCKET:-}" ]; then
     set -- --s3-bucket "$ARTIFACT_BUCKET"
@@ -76,12 +118,24 @@ else
 fi
 # Each release has its own prefix and so publishes a new version of every
 # function: `make rollback` can then find the versions of one release.
-sam deploy "$@" --language-extensions --tags "Application=quotes Stage=$STAGE" --s3-prefix "$stack/$RELEASE" --template-file "$work/template.yaml" \
-    --stack-name "$stack" --region "$region" --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --on-failure DELETE \
+sam deploy "$@" --language-extensions --tags "Application=quotes Stage=$STAGE" \
+    --s3-prefix "$stack/$RELEASE" --template-file "$work/template.yaml" --stack-name "$stack" --region "$region" \
+    --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND \
     --parameter-overrides "file://$work/parameters.yaml" --no-progressbar || {
-    # A first deployment that was refused leaves an empty stack.
-    [ "$(state)" != REVIEW_IN_PROGRESS ] || aws cloudformation delete-stack --stack-name "$stack"
-    fail "$stack was not deployed; the stack is as it was before"
+    go_back
+    [ "$first" = 0 ] || fail "$stack was not deployed; nothing is left of it$kept"
+    fail "$stack was not deployed; it is as it was before$kept"
+}
+
+echo "deploy: release $RELEASE"
+check || {
+    go_back
+    [ "$first" = 0 ] || fail "release $RELEASE does not work: $stack was deleted again$kept"
+    release=$(awk '{ print $4 }' "$work/before" | sort | tail -n 1)
+    # Without those that are new: they stay as they are.
+    # shellcheck disable=SC2046 # one argument for each function
+    check $(awk '{ print $1 }' "$work/before") || echo "deploy: release $release does not pass the same check" >&2
+    fail "release $RELEASE does not work: release $release is live again$kept"
 }
 
 case $CLERK_PUBLISHABLE_KEY in
@@ -90,6 +144,3 @@ pk_live_*)
         echo "deploy: warning: $stack is not protected against deletion" >&2
     ;;
 esac
-
-echo "deploy: release $RELEASE"
-call_once

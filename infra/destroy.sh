@@ -7,7 +7,8 @@ set -eu
 . "$(dirname "$0")/stage.sh"
 
 begin
-[ -n "$(state)" ] || fail "there is no stack $stack in $region"
+state=$(state)
+[ -n "$state" ] || fail "there is no stack $stack in $region"
 [ "$(aws cloudformation describe-stacks --stack-name "$stack" \
     --query 'Stacks[0].EnableTerminationProtection' --output text)" != True ] ||
     fail "$stack is protected against deletion; if it is to go, run aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name $stack, then make destroy STAGE=$STAGE again"
@@ -16,12 +17,5 @@ printf 'Type the name of the stage to continue: '
 read -r answer || :
 [ "$answer" = "$STAGE" ] || fail "nothing was deleted"
 
-aws cloudformation delete-stack --stack-name "$stack"
-aws cloudformation wait stack-delete-complete --stack-name "$stack" ||
-    fail "$stack could not be deleted ($(state)): run aws cloudformation describe-stack-events --stack-name $stack to see why"
-
-# The bucket that SAM makes, unless another was named.
-bucket=${ARTIFACT_BUCKET:-$(aws cloudformation describe-stacks --stack-name aws-sam-cli-managed-default \
-    --query "Stacks[0].Outputs[?OutputKey=='SourceBucket'].OutputValue" --output text 2>/dev/null || :)}
-[ -z "$bucket" ] || aws s3 rm --recursive --only-show-errors "s3://$bucket/$stack/"
+remove
 echo "destroy: $stack was deleted"

@@ -11,4 +11,4 @@ begin sam "https://docs.aws.amazon.com/serverless-application-model/latest/devel
 need_stack
 set --
 [ "${FOLLOW:-0}" != 1 ] || set -- --tail
-exec sam logs --stack-name "$stack" --region "$region" --start-time "${SINCE:-10min ago}" "$@"
+sam logs --stack-name "$stack" --region "$region" --start-time "${SINCE:-10min ago}" "$@"

@@ -10,9 +10,9 @@ set -eu
 # shellcheck source=infra/stage.sh
 . "$(dirname "$0")/stage.sh"
 
-begin curl "apt install curl"
+begin python3 "apt install python3" curl "apt install curl"
 need_stack
-functions=$(output FunctionNames | tr ',' ' ')
+functions=$(functions)
 
 # The release that a function's `live` points to.
 live() {
@@ -26,12 +26,13 @@ releases() {
         awk '$2 == "Release" { print $1, $3 }'
 }
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 for function in $functions; do
-    live "$function" >>"$work/live"
-    releases "$function" >"$work/$function"
+    # Side by side: each call takes half a second.
+    { live "$function" && releases "$function" >"$work/$function"; } >"$work/live-$function" &
+    echo $! >>"$work/asked"
 done
+while read -r process; do wait "$process"; done <"$work/asked"
+cat "$work"/live-* >"$work/live"
 # Names begin with the time. If a rollback was interrupted, some functions are
 # still at the newest of these releases: it is the one to leave.
 current=$(sed -n 's/^Release //p' "$work/live" | sort | tail -n 1)
@@ -60,4 +61,5 @@ for function in $functions; do
         fail "$function could not be changed: run the same command again to continue"
 done
 echo "rollback: from release $current to $target"
-call_once
+# shellcheck disable=SC2119 # of all functions
+check

@@ -47,6 +47,9 @@ begin() {
     done
     [ -z "$lacking" ] || exit 1
 
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+
     # Version 1 of the AWS CLI and SAM know only the second variable.
     region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || :)}}
     [ -n "$region" ] || fail "AWS_REGION is not set; it should be a region such as eu-central-1"
@@ -60,7 +63,9 @@ begin() {
 # The stack's state, or nothing if there is no such stack.
 state() {
     aws cloudformation describe-stacks --stack-name "$stack" \
-        --query 'Stacks[0].StackStatus' --output text 2>/dev/null || :
+        --query 'Stacks[0].StackStatus' --output text 2>"$work/said" && return
+    # Not allowed to look is not the same: a stack that is there would be taken for a new one.
+    grep -q 'does not exist' "$work/said" || fail "$(cat "$work/said")"
 }
 
 # output NAME: an output of the stack.
@@ -71,32 +76,36 @@ output() {
 
 # A stack that something was deployed to.
 need_stack() {
-    case $(state) in
+    state=$(state)
+    case $state in
     '' | REVIEW_IN_PROGRESS) fail "there is no stack $stack in $region" ;;
     esac
 }
 
-# call_once: whether the application answers, also the functions that have settings
-# of their own. The functions send these answers, not the gateway.
-call_once() {
+# functions: the functions of the stack; none if nothing was deployed to it.
+functions() {
+    output FunctionNames | tr ',' ' '
+}
+
+# check [FUNCTION]...: whether what is live works, all of it or these functions, as
+# check.py says it.
+check() {
     url=$(output Url)
-    call /api/quote 401
-    call /nowhere 404
-    case $(output FunctionNames) in
-    *-clerk-webhook*) call /api/webhooks/clerk 400 --request POST ;;
-    esac
+    target=$(output DomainTarget)
+    python3 infra/check.py "$command" "$stack" "$url" "$target" "$@" || return 1
+    host=${url#https://}
+    [ -z "$target" ] || python3 -c 'import socket, sys; socket.getaddrinfo(sys.argv[1], 443)' "$host" 2>/dev/null ||
+        echo "$command: $host has no DNS record yet: make a CNAME record that points to $target"
     echo "$url answers"
 }
 
-# call PATH STATUS [OPTION]...: a request without a session to `url`, made by curl with
-# these options, and what should answer it.
-call() {
-    path=$1
-    wanted=$2
-    shift 2
-    code=0
-    status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 "$@" "$url$path") || code=$?
-    # 6: curl could not find the host.
-    [ "$code" != 6 ] || fail "$url has no DNS record yet: make a CNAME record that points to $(output DomainTarget)"
-    [ "$status" = "$wanted" ] || fail "$url$path should answer $wanted, not $status: run make logs STAGE=$STAGE"
+# remove: deletes the stack and its artefacts.
+remove() {
+    aws cloudformation delete-stack --stack-name "$stack"
+    aws cloudformation wait stack-delete-complete --stack-name "$stack" ||
+        fail "$stack could not be deleted ($(state)): run aws cloudformation describe-stack-events --stack-name $stack to see why"
+    # The bucket that SAM makes, unless another was named.
+    bucket=${ARTIFACT_BUCKET:-$(aws cloudformation describe-stacks --stack-name aws-sam-cli-managed-default \
+        --query "Stacks[0].Outputs[?OutputKey=='SourceBucket'].OutputValue" --output text 2>/dev/null || :)}
+    [ -z "$bucket" ] || aws s3 rm --recursive --only-show-errors "s3://$bucket/$stack/"
 }

@@ -18,6 +18,7 @@ import pytest
 import artefacts
 import clerk
 import commands
+import postgres
 import rules
 from runtime_api import RuntimeApi, event
 
@@ -83,12 +84,7 @@ def signed_in():
 
 @pytest.fixture(scope="module")
 def variables(database, signed_in):
-    subprocess.run(
-        ["cargo", "run", "--quiet", "--locked", "--package", "migrations"],
-        cwd=commands.ROOT,
-        env=commands.environment(MIGRATION_DATABASE_URL=database),
-        check=True,
-    )
+    postgres.migrate(database)
     return {
         "DATABASE_URL": database,
         "PUBLIC_ORIGIN": ORIGIN,

@@ -16,7 +16,7 @@ use crate::database::Database;
 use crate::error::Error;
 use crate::request::{Event, Request};
 use crate::response::{self, Response};
-use crate::{flash, log};
+use crate::{flash, log, quote};
 
 /// What a handler works with, made once for each execution environment.
 pub struct App<C = ()> {
@@ -71,6 +71,9 @@ where
 
     let serving = async move {
         let answer = async |event: LambdaEvent<Event>| {
+            if event.payload.is_database_check() {
+                return response::into_event_answer(check_database(&app.database).await);
+            }
             let id = event.context.request_id;
             let (request, readable) = Request::from_event(event.payload, origin.as_ref(), id);
             let result = match readable {
@@ -81,7 +84,8 @@ where
                 log_error(&error);
                 error_response(&app, &request, &error)
             });
-            let response = response::with_default_headers(&request, response);
+            let function = &event.context.env_config.function_name;
+            let response = response::with_default_headers(&request, function, response);
             response::into_event_answer(response)
         };
         match lambda_runtime::run(service_fn(|event| catch_panic(answer(event)))).await {
@@ -108,6 +112,18 @@ async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, &'static s
         }
     })
     .await
+}
+
+/// What the role of this function may do, for the deployment.
+async fn check_database(database: &Database) -> Response {
+    quote::rights(database).await.map_or_else(
+        |error| {
+            let error = error.into();
+            log_error(&error);
+            response::problem(&error)
+        },
+        response::rights,
+    )
 }
 
 /// Problem details or, for a form of this application, the way back to the

@@ -279,6 +279,25 @@ const DELETE: &str = concat!(
 /// See V2 in `migrations/sql`.
 const FORGET: &str = "SELECT forget_user($1)";
 
+/// One object of JSON. A table that is not there has no privileges.
+const RIGHTS: &str = "
+    SELECT json_object_agg(name, ARRAY(
+        SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+        WHERE has_table_privilege(to_regclass(name), privilege)))::text
+    FROM unnest(ARRAY['user_messages', 'deleted_users']) AS name";
+
+/// The privileges that the role of this function has on each table, as JSON:
+/// `{"user_messages":["SELECT"],"deleted_users":[]}`.
+///
+/// # Errors
+/// The database cannot be reached or refuses.
+pub async fn rights(database: &Database) -> Result<String, DatabaseError> {
+    let answer = database.run(RIGHTS, &[]).await?;
+    let row = answer.rows.first();
+    let row = row.ok_or_else(|| DatabaseError::Statement("no answer".to_owned()))?;
+    Ok(row.try_get(0)?)
+}
+
 /// The user's quote, or `None` if none is saved.
 ///
 /// # Errors

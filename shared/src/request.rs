@@ -15,7 +15,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::{AsciiSet, percent_decode, utf8_percent_encode};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::quote::Message;
@@ -56,6 +56,16 @@ impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // What is no JSON is an event that has nothing in it.
         Ok(Self(Value::deserialize(deserializer).unwrap_or_default()))
+    }
+}
+
+impl Event {
+    /// Whether it is `{"check":"database"}` and nothing else: a deployment asks what the
+    /// role of this function may do.
+    ///
+    /// API Gateway makes the top level of an event, so that no request can be one.
+    pub(crate) fn is_database_check(&self) -> bool {
+        self.0 == json!({ "check": "database" })
     }
 }
 
@@ -326,8 +336,6 @@ fn unify_line_breaks(value: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
     use crate::quote::MessageError;
     use crate::testing::{ORIGIN, request};
@@ -371,6 +379,25 @@ mod tests {
         assert_eq!(request.origin.as_str(), ORIGIN);
         assert_eq!(request.body, b"text");
         assert_eq!(request.id, "id");
+    }
+
+    #[test]
+    fn nothing_that_a_client_sends_is_a_check_of_the_database() {
+        let is_check = |event: Value| Event(event).is_database_check();
+        assert!(is_check(json!({ "check": "database" })));
+        let text = r#"{"check":"database"}"#;
+        for event in [
+            json!({ "check": "database", "requestContext": {} }),
+            json!({ "check": "database", "version": "2.0" }),
+            json!({ "rawPath": "/", "rawQueryString": "check=database", "body": text }),
+            json!({ "headers": { "check": "database" } }),
+            json!({ "check": "other" }),
+            json!([{ "check": "database" }]),
+            json!(text),
+            json!(null),
+        ] {
+            assert!(!is_check(event.clone()), "{event}");
+        }
     }
 
     #[test]

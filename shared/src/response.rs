@@ -35,6 +35,13 @@ pub fn found(request: &Request, quote: &Quote) -> Response {
     with_tag(json_body(StatusCode::OK, "application/json", quote), quote)
 }
 
+/// 200 with what a role may do, which is JSON already.
+pub(crate) fn rights(rights: String) -> Response {
+    let mut response = with_status(StatusCode::OK, Body::Text(rights));
+    set(&mut response, CONTENT_TYPE, "application/json");
+    response
+}
+
 /// 201 for a new quote, 200 for one replaced; 303 to the page for a form.
 #[must_use]
 pub fn saved(request: &Request, saved: &Saved) -> Response {
@@ -165,7 +172,19 @@ pub fn nonce() -> Result<String, Error> {
 }
 
 /// Adds what every response has, where it is missing. HEAD loses its body.
-pub(crate) fn with_default_headers(request: &Request, mut response: Response) -> Response {
+///
+/// `function` is Lambda's name of the function.
+pub(crate) fn with_default_headers(
+    request: &Request,
+    function: &str,
+    mut response: Response,
+) -> Response {
+    // By it a deployment sees that a route leads to its own function.
+    set(
+        &mut response,
+        HeaderName::from_static("x-function"),
+        function,
+    );
     // But for files every response depends on who sent the request.
     if !response.headers().contains_key(CACHE_CONTROL) {
         set(&mut response, CACHE_CONTROL, "private, no-store");
@@ -367,14 +386,15 @@ mod tests {
     fn defaults_are_added_where_they_are_missing() {
         let request = request("GET", &[], "");
         let page = html(StatusCode::OK, "page".to_owned(), "default-src 'self'");
-        let page = with_default_headers(&request, page);
+        let page = with_default_headers(&request, "f", page);
         assert_eq!(header(&page, "cache-control"), Some("private, no-store"));
         assert_eq!(
             header(&page, "content-security-policy"),
             Some("default-src 'self'")
         );
         assert!(header(&page, "strict-transport-security").is_some());
-        let other = with_default_headers(&request, empty(StatusCode::NO_CONTENT));
+        assert_eq!(header(&page, "x-function"), Some("f"));
+        let other = with_default_headers(&request, "f", empty(StatusCode::NO_CONTENT));
         assert_eq!(
             header(&other, "content-security-policy"),
             Some(NO_CONTENT_POLICY)
@@ -384,7 +404,7 @@ mod tests {
     #[test]
     fn head_has_the_headers_of_get_and_no_body() {
         let page = html(StatusCode::OK, "page".to_owned(), "default-src 'self'");
-        let page = with_default_headers(&request("HEAD", &[], ""), page);
+        let page = with_default_headers(&request("HEAD", &[], ""), "f", page);
         assert!(page.body().is_empty());
         assert_eq!(
             header(&page, "content-type"),

@@ -28,6 +28,7 @@ mod privileges;
 mod random_events;
 mod readme;
 mod refusals;
+mod release_before;
 mod repeats;
 mod resilience;
 mod round_trips;

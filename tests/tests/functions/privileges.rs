@@ -1,8 +1,9 @@
 //! The functions work with roles that may do no more than they need, made as
 //! infra/README.md says.
 
+use serde_json::json;
 use tests::postgres::Database;
-use tests::{App, Event, unique};
+use tests::{App, Event, Function, unique};
 use tokio_postgres::error::SqlState;
 
 const INFRA_README: &str = include_str!("../../../infra/README.md");
@@ -15,7 +16,7 @@ const ROLE_PASSWORD: &str = "of-the-roles";
 const ROLES: [&str; 3] = ["quotes_app", "quotes_reader", "quotes_eraser"];
 
 /// Creates a database with these roles. Returns it for each of them.
-async fn create_roles() -> [Database; 3] {
+pub(crate) async fn create_roles() -> [Database; 3] {
     let database = Database::empty().await;
     database.migrate().await;
     let blocks = INFRA_README.split("```sql\n").skip(1);
@@ -76,6 +77,51 @@ async fn the_reading_role_changes_nothing() {
         Event::user_deleted(App::deployed().await.instance, &user),
     ] {
         App::deployed_on(&reader).send(event).await.problem(500);
+    }
+}
+
+#[tokio::test]
+async fn every_function_says_what_its_role_may_do() {
+    let [app, reader, eraser] = create_roles().await;
+    let all = json!(["SELECT", "INSERT", "UPDATE", "DELETE"]);
+    let forgets = json!(["SELECT", "INSERT", "DELETE"]);
+    for (role, on_messages, on_deleted) in [
+        (app, all, json!([])),
+        (reader, json!(["SELECT"]), json!([])),
+        // It may select the ids only, which is no privilege on the table.
+        (eraser, json!(["DELETE"]), forgets),
+    ] {
+        let app = App::deployed_on(&role);
+        for function in Function::all() {
+            let check = json!({ "check": "database" });
+            let answer = app.invoke(function, check, &[]).await;
+            assert_eq!(answer.status, 200);
+            let told = json!({ "user_messages": on_messages, "deleted_users": on_deleted });
+            assert_eq!(answer.json(), told, "{}", function.name());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_missing_is_no_privilege() {
+    let database = Database::empty().await;
+    let app = App::deployed_on(&database);
+    let check = json!({ "check": "database" });
+    let answer = app.invoke(Function::GET_QUOTE, check, &[]).await;
+    let told = json!({ "user_messages": [], "deleted_users": [] });
+    assert_eq!((answer.status, answer.json()), (200, told));
+}
+
+#[tokio::test]
+async fn a_check_of_a_database_that_refuses_says_so_without_a_secret() {
+    let database = Database::empty().await;
+    let database = database.as_role(&format!("nobody_{}", unique()), ROLE_PASSWORD);
+    let app = App::deployed_on(&database);
+    for function in Function::all() {
+        let check = json!({ "check": "database" });
+        let answer = app.invoke(function, check, &[]).await;
+        assert_eq!(answer.problem(503)["code"], "database-refused");
+        assert!(!format!("{answer:?}").contains(ROLE_PASSWORD));
     }
 }
 
