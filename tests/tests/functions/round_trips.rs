@@ -125,14 +125,16 @@ async fn a_cold_start_takes_the_round_trips_that_are_documented() {
         if version < 17 && parameters.contains("direct") {
             continue;
         }
-        let counted = count_cold_start(parameters).await;
         let documented = ordinary - saved;
-        // Where the startup message meets the ticket on its way, they share a round.
-        let shared = usize::from(version < 18);
-        assert!(
-            (documented - shared..=documented).contains(&counted),
-            "{counted} with {parameters} on {version}"
-        );
+        let mut counted = Vec::new();
+        while !counted.contains(&documented) {
+            counted.push(count_cold_start(parameters).await);
+            // Where the startup message meets the ticket on its way, they share a round.
+            let may_share = version < 18 && counted.len() < 3;
+            let is_right = counted.iter().all(|count| *count <= documented)
+                && (may_share || counted.contains(&documented));
+            assert!(is_right, "{counted:?} with {parameters} on {version}");
+        }
     }
 }
 
