@@ -236,6 +236,9 @@ pub(super) enum StatementFailure {
     /// The connection is gone; whether the statement was carried out is not
     /// known.
     Gone(String),
+    /// The server did nothing because it is read-only: another one is taking over
+    /// from it, to which a new connection may lead.
+    ReadOnly(String),
     /// The statement is wrong.
     Broken(String),
     /// It would save something for a deleted user.
@@ -263,8 +266,7 @@ impl StatementFailure {
         match code.code() {
             // Locks, and timeouts that the role has.
             "55P03" | "55006" | "57014" => Self::NotDone(text),
-            // A read-only server is one that another is taking over from.
-            "25006" => Self::Gone(text),
+            "25006" => Self::ReadOnly(text),
             USER_DELETED => Self::UserDeleted,
             code => match code.get(..2).unwrap_or_default() {
                 // Conflicts with other transactions, resources, system.
@@ -280,9 +282,9 @@ impl StatementFailure {
 impl From<StatementFailure> for DatabaseError {
     fn from(failure: StatementFailure) -> Self {
         match failure {
-            StatementFailure::NotDone(text) | StatementFailure::Gone(text) => {
-                Self::Unavailable(text)
-            }
+            StatementFailure::NotDone(text)
+            | StatementFailure::Gone(text)
+            | StatementFailure::ReadOnly(text) => Self::Unavailable(text),
             StatementFailure::Broken(text) => Self::Statement(text),
             StatementFailure::UserDeleted => Self::UserDeleted,
         }
@@ -445,6 +447,7 @@ mod tests {
         match StatementFailure::of_answer(is_fatal, &code, String::new()) {
             StatementFailure::NotDone(_) => "not done",
             StatementFailure::Gone(_) => "gone",
+            StatementFailure::ReadOnly(_) => "read-only",
             StatementFailure::Broken(_) => "broken",
             StatementFailure::UserDeleted => "deleted",
         }
@@ -459,7 +462,8 @@ mod tests {
                     "40001", "40P01", "55P03", "55006", "57014", "53200", "58030",
                 ][..],
             ),
-            ("gone", &["08006", "57P01", "57P05", "25006"]),
+            ("gone", &["08006", "57P01", "57P05"]),
+            ("read-only", &["25006"]),
             (
                 "broken",
                 &[

@@ -124,8 +124,9 @@ impl Database {
         }
     }
 
-    /// Runs a statement: once more on a new connection if the first one died, and
-    /// again while the server says that it did nothing and may do it later.
+    /// Runs a statement: once more on a new connection if the first one died or led
+    /// to a read-only server, and again while the server says that it did nothing and
+    /// may do it later.
     ///
     /// It must be idempotent. Its parameters are typed, so that it goes out in one
     /// round trip, and where the session may be shared it leaves no prepared
@@ -144,6 +145,7 @@ impl Database {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         let left = |timeout: Duration| timeout.min(deadline - Instant::now());
         let mut may_be_repeated = false;
+        let mut was_replaced = false;
         let mut delay = FIRST_REPEAT_DELAY;
         loop {
             let connection = self.connection(left(CONNECT_TIMEOUT)).await?;
@@ -161,13 +163,16 @@ impl Database {
                     sleep(delay).await;
                     delay = (delay * 2).min(MAX_REPEAT_DELAY);
                 }
-                Err(StatementFailure::Gone(error)) => {
+                Err(failure @ (StatementFailure::Gone(_) | StatementFailure::ReadOnly(_))) => {
+                    may_be_repeated |= matches!(failure, StatementFailure::Gone(_));
+                    let failure = DatabaseError::from(failure);
+                    let error = failure.to_string();
                     tracing::info!(error, "the connection to the database was given up");
                     self.discard(&connection).await;
-                    if may_be_repeated || left(ANSWER_TIMEOUT).is_zero() {
-                        return Err(DatabaseError::Unavailable(error));
+                    if was_replaced || left(ANSWER_TIMEOUT).is_zero() {
+                        return Err(failure);
                     }
-                    may_be_repeated = true;
+                    was_replaced = true;
                 }
                 Err(
                     failure @ (StatementFailure::NotDone(_)

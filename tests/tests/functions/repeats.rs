@@ -137,3 +137,27 @@ async fn a_fatal_error_of_any_code_is_one_new_connection() {
     refused.problem(422);
     assert_eq!(proxy.take_connections(), 0);
 }
+
+#[tokio::test]
+async fn a_save_that_a_read_only_server_refused_is_new_on_the_next_connection() {
+    let (_database, of_role) = create_with_setting("default_transaction_read_only = on").await;
+    let app = App::deployed_on(&of_role);
+    // Connects, to a session that stays read-only.
+    app.environment(Function::SAVE_QUOTE).await;
+    let role = of_role.connect().await;
+    for change in ["SET", "ALTER ROLE CURRENT_USER SET"] {
+        let change = format!("{change} default_transaction_read_only = off");
+        role.batch_execute(&change).await.unwrap();
+    }
+    assert_eq!(put(&app, &app.user(), "refused first").await.status, 201);
+    assert!(app.log().contains("25006"), "{}", app.log());
+}
+
+#[tokio::test]
+async fn a_server_that_stays_read_only_is_503_after_one_new_connection() {
+    let (_database, of_role) = create_with_setting("default_transaction_read_only = on").await;
+    let app = App::deployed_on(&of_role);
+    let answer = put(&app, &app.user(), "refused").await;
+    assert_eq!(answer.problem(503)["code"], "database-down");
+    assert_eq!(app.log().matches("given up").count(), 2, "{}", app.log());
+}
