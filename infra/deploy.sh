@@ -32,20 +32,43 @@ case $STAGE:${CLERK_NONCE_HANDSHAKES:-} in
 pr-*:true) fail "CLERK_NONCE_HANDSHAKES must not be set: the preview $STAGE gets no Clerk secret key" ;;
 esac
 
+# Earlier versions do not know all that is asked of `sam deploy` here.
+sam_version=$(sam --version)
+sam_version=${sam_version##* }
+echo "$sam_version" | awk -F. '{ exit !($1 > 1 || $1 == 1 && $2 >= 170) }' ||
+    fail "sam is version $sam_version; it should be 1.170 or later"
+
 state=$(state)
 case $state in
 '' | REVIEW_IN_PROGRESS) ;;
 *_IN_PROGRESS) fail "$stack is being changed ($state): wait, then deploy again" ;;
 UPDATE_ROLLBACK_FAILED)
-    fail "$stack is stuck (UPDATE_ROLLBACK_FAILED): run aws cloudformation continue-update-rollback --stack-name $stack" ;;
-ROLLBACK_* | *_FAILED)
-    fail "$stack can no longer be updated ($state): run make destroy STAGE=$STAGE, then deploy again" ;;
+    fail "$stack is stuck ($state): run aws cloudformation continue-update-rollback --stack-name $stack" ;;
+UPDATE_FAILED)
+    fail "$stack is half updated ($state): run aws cloudformation rollback-stack --stack-name $stack" ;;
+IMPORT_ROLLBACK_FAILED)
+    fail "$stack is stuck ($state): run aws cloudformation describe-stack-events --stack-name $stack, and ask AWS to end the import" ;;
+DELETE_FAILED)
+    fail "$stack is half deleted ($state): run make destroy STAGE=$STAGE to delete the rest, then deploy again" ;;
+# No release of these was ever live.
+CREATE_FAILED | ROLLBACK_COMPLETE | ROLLBACK_FAILED)
+    fail "$stack was never complete and cannot be updated ($state): run make destroy STAGE=$STAGE, then deploy again" ;;
 esac
 
+# no_secret: why the secret cannot be read.
+no_secret() {
+    case $(said) in
+    *ResourceNotFoundException*)
+        fail "DATABASE_SECRET names a secret that cannot be found ($DATABASE_SECRET): infra/README.md says how to create it" ;;
+    *deletion*)
+        fail "$DATABASE_SECRET is scheduled for deletion: run aws secretsmanager restore-secret --secret-id $DATABASE_SECRET" ;;
+    *) fail "$DATABASE_SECRET cannot be read: $(said)" ;;
+    esac
+}
+
 # The newest version: after a rotation the next deployment takes it.
-DATABASE_SECRET_VERSION=$(aws secretsmanager list-secret-version-ids --secret-id "$DATABASE_SECRET" \
-    --query "Versions[?contains(VersionStages, 'AWSCURRENT')].VersionId" --output text 2>/dev/null) ||
-    fail "DATABASE_SECRET names a secret that cannot be found ($DATABASE_SECRET): infra/README.md says how to create it"
+DATABASE_SECRET_VERSION=$(aws secretsmanager get-secret-value --secret-id "$DATABASE_SECRET" \
+    --query VersionId --output text 2>"$work/said") || no_secret
 
 RELEASE=$(date -u +%Y%m%dT%H%M%SZ)-$(git rev-parse --short HEAD 2>/dev/null || echo unversioned)
 export ARCH DATABASE_SECRET DATABASE_SECRET_VERSION RELEASE

@@ -21,6 +21,11 @@ need() {
     lacking=1
 }
 
+# said: what AWS answered to the last command that keeps it, in one line.
+said() {
+    tr -s '\n' ' ' <"$work/said" | sed 's/^ *//; s/ *$//'
+}
+
 # begin [TOOL HOW]...: checks everything that can be checked before anything is changed.
 begin() {
     [ -n "${STAGE:-}" ] || fail "STAGE is not set; it should be a name such as staging: make $command STAGE=staging"
@@ -32,13 +37,6 @@ begin() {
         fail "STAGE is malformed; it should be a name of up to 20 lower-case letters, digits and hyphens"
     stack=quotes-$STAGE
 
-    if [ -f "infra/stages/$STAGE.env" ]; then
-        set -a
-        # shellcheck source=/dev/null
-        . "infra/stages/$STAGE.env"
-        set +a
-    fi
-
     lacking=
     need aws "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
     while [ $# -gt 0 ]; do
@@ -49,14 +47,22 @@ begin() {
 
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
+    if [ -f "infra/stages/$STAGE.env" ]; then
+        # Windows ends a line with CR LF.
+        tr -d '\r' <"infra/stages/$STAGE.env" >"$work/stage.env"
+        set -a
+        # shellcheck source=/dev/null
+        . "$work/stage.env"
+        set +a
+    fi
 
     # Version 1 of the AWS CLI and SAM know only the second variable.
     region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || :)}}
     [ -n "$region" ] || fail "AWS_REGION is not set; it should be a region such as eu-central-1"
     export AWS_REGION="$region" AWS_DEFAULT_REGION="$region" AWS_PAGER='' SAM_CLI_TELEMETRY=0
 
-    account=$(aws sts get-caller-identity --query Account --output text 2>/dev/null) ||
-        fail "AWS does not accept the credentials; set AWS_PROFILE, or run aws sso login"
+    account=$(aws sts get-caller-identity --query Account --output text 2>"$work/said") ||
+        fail "AWS does not accept the credentials ($(said)); set AWS_PROFILE, or run aws sso login"
     echo "$command: $stack in $region, account $account"
 }
 
@@ -65,7 +71,7 @@ state() {
     aws cloudformation describe-stacks --stack-name "$stack" \
         --query 'Stacks[0].StackStatus' --output text 2>"$work/said" && return
     # Not allowed to look is not the same: a stack that is there would be taken for a new one.
-    grep -q 'does not exist' "$work/said" || fail "$(cat "$work/said")"
+    grep -q 'does not exist' "$work/said" || fail "$stack cannot be looked at: $(said)"
 }
 
 # output NAME: an output of the stack.

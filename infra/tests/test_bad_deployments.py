@@ -45,7 +45,7 @@ def test_a_stack_that_really_failed_is_named_and_can_be_destroyed(aws, settings)
     with pytest.raises(Exception, match="terminal failure"):
         formation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
     said = commands.complaint(commands.run("deploy", **settings))
-    assert said.startswith(f"deploy: {STACK} can no longer be updated (ROLLBACK_COMPLETE)")
+    assert said.startswith(f"deploy: {STACK} was never complete and cannot be updated (ROLLBACK_COMPLETE)")
     result = commands.run("destroy", answer=f"{STAGE}\n", **settings)
     assert result.returncode == 0, result.stderr
     assert aws.stacks() == []

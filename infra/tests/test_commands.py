@@ -157,10 +157,13 @@ def path_with(folder, name, script):
 @pytest.mark.parametrize(
     ("state", "line"),
     [
-        ("ROLLBACK_COMPLETE", "can no longer be updated (ROLLBACK_COMPLETE): run make destroy STAGE=broken"),
-        ("ROLLBACK_FAILED", "can no longer be updated (ROLLBACK_FAILED)"),
-        ("CREATE_FAILED", "can no longer be updated (CREATE_FAILED)"),
-        ("DELETE_FAILED", "can no longer be updated (DELETE_FAILED)"),
+        ("ROLLBACK_COMPLETE", "was never complete and cannot be updated (ROLLBACK_COMPLETE): run make destroy STAGE=broken"),
+        ("ROLLBACK_FAILED", "was never complete and cannot be updated (ROLLBACK_FAILED)"),
+        ("CREATE_FAILED", "was never complete and cannot be updated (CREATE_FAILED)"),
+        ("DELETE_FAILED", "is half deleted (DELETE_FAILED): run make destroy STAGE=broken to delete the rest"),
+        ("UPDATE_FAILED", "aws cloudformation rollback-stack --stack-name quotes-broken"),
+        ("IMPORT_ROLLBACK_FAILED", "aws cloudformation describe-stack-events --stack-name quotes-broken"),
+        ("IMPORT_IN_PROGRESS", "is being changed (IMPORT_IN_PROGRESS): wait"),
         ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name quotes-broken"),
         ("UPDATE_IN_PROGRESS", "is being changed (UPDATE_IN_PROGRESS): wait"),
         ("DELETE_IN_PROGRESS", "is being changed (DELETE_IN_PROGRESS): wait"),
@@ -176,6 +179,40 @@ def test_a_failed_build_stops_the_deployment(aws, settings, tmp_path):
     path = path_with(tmp_path, "cargo", "echo 'error: it does not compile' >&2; exit 101")
     assert commands.complaint(commands.run("deploy", **settings | {"BUILD": "1", "PATH": path})) == "error: it does not compile"
     assert aws.stacks() == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_aws_does_not_allow_is_said_in_its_words(command, tmp_path, settings):
+    """A stack that may not be looked at is not taken for one that is not there."""
+    refusal = "An error occurred (AccessDenied) when calling the DescribeStacks operation: not authorized"
+    script = f'case $* in sts*) echo 1;; *) echo >&2; echo "{refusal}" >&2; exit 254;; esac'
+    said = commands.complaint(commands.run(command, **settings | {"PATH": path_with(tmp_path, "aws", script)}))
+    assert said == f"{command}: quotes-broken cannot be looked at: {refusal}"
+
+
+def test_a_secret_that_may_not_be_read_is_said_in_the_words_of_aws(tmp_path, settings):
+    refusal = "An error occurred (AccessDeniedException) when calling the GetSecretValue operation: not authorized"
+    script = (
+        'case $* in sts*) echo 1;; *describe-stacks*) echo "Stack does not exist" >&2; exit 254;; '
+        f'*) echo "{refusal}" >&2; exit 254;; esac'
+    )
+    said = commands.complaint(commands.run("deploy", **settings | {"PATH": path_with(tmp_path, "aws", script)}))
+    assert said == f"deploy: {SECRET} cannot be read: {refusal}"
+
+
+def test_a_secret_that_is_scheduled_for_deletion_can_be_restored(aws, settings):
+    aws.put_secret("quotes/gone", {"url": "x"})
+    aws.client("secretsmanager").delete_secret(SecretId="quotes/gone")
+    said = commands.complaint(commands.run("deploy", **settings | {"DATABASE_SECRET": "quotes/gone"}))
+    restore = "aws secretsmanager restore-secret --secret-id quotes/gone"
+    assert said == f"deploy: quotes/gone is scheduled for deletion: run {restore}"
+
+
+@pytest.mark.parametrize("version", ["1.169.9", "0.200.0"])
+def test_a_sam_that_is_too_old_is_said(tmp_path, settings, version):
+    path = path_with(tmp_path, "sam", f"echo SAM CLI, version {version}")
+    said = commands.complaint(commands.run("deploy", **settings | {"PATH": path}))
+    assert said == f"deploy: sam is version {version}; it should be 1.170 or later"
 
 
 def test_a_failed_migration_stops_the_deployment(aws, settings):
@@ -194,7 +231,8 @@ def test_a_stage_that_is_not_deployed_is_said(command, settings):
 def test_the_settings_of_a_stage_come_from_its_file(settings):
     stage = f"file-{os.getpid()}"
     file = commands.INFRA / "stages" / f"{stage}.env"
-    file.write_text("DATABASE_SECRET=quotes/from-file\n")
+    # As an editor of Windows writes it.
+    file.write_bytes(b"AWS_REGION=eu-west-1\r\nDATABASE_SECRET=quotes/from-file\r\n")
     try:
         said = commands.complaint(commands.run("deploy", **settings | {"STAGE": stage}))
     finally:
