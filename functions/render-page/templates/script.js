@@ -272,8 +272,6 @@
   cancel.hidden = copy.hidden = false;
   field.enterKeyHint = isTouch ? 'enter' : 'done';
   if (time.dateTime) date(time.dateTime);
-  restore();
-  changed();
   on(document, 'visibilitychange', refresh);
   on(window, 'beforeunload', (event) => {
     if (!leaving && editor.open && unsaved()) event.preventDefault();
@@ -309,6 +307,8 @@
     });
   }
   user('expected');
-  // What was not shown yet could not get the focus.
+  // What is not shown cannot get the focus.
   if (field.autofocus) field.focus();
+  restore();
+  changed();
 })();
