@@ -97,32 +97,6 @@ test("with scripts off a refusal stands beside the field, and the text is kept",
   await ada.close();
 });
 
-test("with scripts off a quote that was changed elsewhere is shown beside what was typed", async () => {
-  const ada = await plain("ada");
-  const { page, context } = ada;
-  if (!(await page.isVisible("#message"))) await page.click("text=Edit Quote");
-  await page.fill("#message", "Mine");
-  const other = await context.newPage();
-  await other.goto(site.origin);
-  if (!(await other.isVisible("#message"))) await other.click("text=Edit Quote");
-  await other.fill("#message", "Theirs");
-  await other.click("text=Save Quote");
-  await showsQuote(other, "Theirs");
-  await other.close();
-  await page.click("text=Save Quote");
-  await page.waitForSelector("main.both");
-  assert.equal(await page.textContent("#quote"), "Theirs");
-  assert.ok(await page.isVisible("#quote"));
-  assert.equal(await typed(page), "Mine");
-  assert.match(await error(page), /changed elsewhere/);
-  await page.click("text=Keep mine");
-  await showsQuote(page, "Mine");
-  await page.click("text=Delete Quote");
-  await showsNoQuote(page);
-  ada.assertNoProblems();
-  await ada.close();
-});
-
 test("with scripts off a database that is away costs a wait and nothing typed", async () => {
   const ada = await plain("ada");
   const { page } = ada;

@@ -66,6 +66,7 @@ test("with scripts off a page that is out of date overwrites and deletes nothing
   await showsQuote(other, "Newer");
   await save(page, "Typed");
   await showsQuote(page, "Newer");
+  assert.ok(await page.isVisible("#quote"));
   assert.equal(await typed(page), "Typed");
   assert.match(await error(page), /changed elsewhere meanwhile\. Saving replaces it\./);
   assert.equal(await focused(page), "message");
