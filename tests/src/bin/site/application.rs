@@ -65,7 +65,9 @@ impl Application {
             );
         let stand_in = StandIn::open(config).unwrap().with(options.switches());
         let stand_in = Arc::new(stand_in);
-        functions = functions.with("CLERK_JWT_KEY", &stand_in.jwt_key());
+        functions = functions
+            .with("CLERK_JWT_KEY", &stand_in.jwt_key())
+            .with("CLERK_WEBHOOK_SIGNING_SECRET", stand_in.webhook_secret());
         if options.proxy_issuer {
             functions = functions.with("CLERK_ISSUER", &addresses.frontend_api);
         }
