@@ -83,7 +83,8 @@ def database_problem(function, wanted, folder):
     )
     answered = json.loads(answer.read_text(encoding="utf-8"))
     if "FunctionError" in invoked:
-        return f"does not start or crashes ({answered.get('errorType')}){logged(invoked)}"
+        why = ": ".join(answered[name] for name in ("errorType", "errorMessage") if answered.get(name))
+        return f"does not start or crashes ({why.strip()}){logged(invoked)}"
     if "statusCode" not in answered:
         return "does not know the check of the database: its release is older than that"
     body = json.loads(answered["body"])

@@ -141,7 +141,7 @@ def test_a_release_whose_functions_do_not_start_is_taken_back(aws, settings, sec
         f"deploy: {STACK}-{name}" for name in ("clerk-webhook", "delete-quote", "render-page", "save-quote")
     ]
     for variable in ("DATABASE_URL", "CLERK_SIGN_IN_URL", "CLERK_WEBHOOK_SIGNING_SECRET"):
-        assert f"    {variable} " in "\n".join(said)
+        assert f"{variable} " in "\n".join(said)
     assert about[-1].endswith(f" does not work: release {live.release} is live again")
     live.assert_unchanged()
 
@@ -149,6 +149,9 @@ def test_a_release_whose_functions_do_not_start_is_taken_back(aws, settings, sec
 def test_while_the_database_is_down_no_release_works(aws, settings, secret, live, database):
     down = {key: "postgresql://o:pw@localhost:1/d?sslrootcert=system" for key in secret}
     postgres.run(database, [f"ALTER ROLE {role} NOLOGIN" for role in postgres.ROLES.values()])
+    # What is live has a connection.
+    open_connections = "FROM pg_stat_activity WHERE usename LIKE 'quotes^_%' ESCAPE '^'"
+    postgres.run(database, [f"SELECT pg_terminate_backend(pid) {open_connections}"])
     said = failed_update(aws, settings, down)
     postgres.run(database, [f"ALTER ROLE {role} LOGIN" for role in postgres.ROLES.values()])
     about = [line for line in said if line.startswith("deploy: ")]

@@ -136,6 +136,8 @@ def test_a_domain_need_not_have_a_dns_record_yet(judge):
          "get-quote cannot use its database (database-down)"),
         ({"answers": {"get-quote": {"errorType": "Runtime.ExitError"}}},
          "get-quote does not start or crashes (Runtime.ExitError)"),
+        ({"answers": {"get-quote": {"errorType": "Runtime.ExitError", "errorMessage": "exit status 1"}}},
+         "get-quote does not start or crashes (Runtime.ExitError: exit status 1)"),
         ({"answers": {"get-quote": {"anything": "else"}}},
          "get-quote does not know the check of the database: its release is older than that"),
         ({"statuses": {"PUT /api/quote": 500}}, "PUT /api/quote, should answer 401, not 500"),
