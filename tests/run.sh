@@ -64,6 +64,7 @@ quick() {
     stage "chromium" installed "${CHROMIUM:-/usr/bin/chromium}" chromium
     stage "firefox" installed "${FIREFOX:-/usr/bin/firefox-esr}" firefox-esr
     stage "pgbouncer" installed /usr/sbin/pgbouncer pgbouncer
+    stage "strace" installed /usr/bin/strace strace
     stage "module graph" python3 tests/checks/module_graph.py
     stage "functions and routes" python3 infra/tests/check_routes.py
     stage "clerk-auth by itself" sh tests/checks/clerk_auth.sh

@@ -35,5 +35,6 @@ mod round_trips;
 mod routes;
 mod same_origin;
 mod sessions;
+mod system_calls;
 mod table;
 mod webhook;
