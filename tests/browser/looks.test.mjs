@@ -124,6 +124,13 @@ test("the buttons stand on one line", async () => {
   const boxes = await Promise.all(["summary", "#delete button", "#copy"].map((one) => page.locator(one).boundingBox()));
   const lines = boxes.map(({ y, height }) => [y, height]);
   assert.deepEqual(lines, lines.map(() => lines[0]));
+  // A button centres its text, a summary does not.
+  const texts = await page.evaluate(() => ["summary", "#delete button", "#copy"].map((one) => {
+    const range = document.createRange();
+    range.selectNodeContents(document.querySelector(one));
+    return range.getBoundingClientRect().y;
+  }));
+  assert.deepEqual(texts, texts.map(() => texts[0]));
 });
 
 test("lines stand in a column that is centred as a whole", async () => {
