@@ -31,15 +31,16 @@ export PATH BINDGEN_EXTRA_CLANG_ARGS
 
 # The same commit makes the same bytes wherever it is built: no program names a folder
 # of the builder. Names of files in panics and in errors of C code would.
-# These two variables cannot say a folder with a blank. cargo-lambda adds to the first.
+# These variables cannot say a folder with a blank. cargo-lambda adds to the first; AWS-LC's TLS is C++.
 for folder in "$PWD=/quotes" "${CARGO_HOME:-$HOME/.cargo}=/cargo"; do
     case $folder in
     *[[:space:]]*) continue ;;
     esac
     RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$folder"
     CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=$folder"
+    CXXFLAGS="${CXXFLAGS:+$CXXFLAGS }-ffile-prefix-map=$folder"
 done
-export RUSTFLAGS CFLAGS
+export RUSTFLAGS CFLAGS CXXFLAGS
 
 set --
 for function in $FUNCTIONS; do
