@@ -26,9 +26,10 @@ say() { echo "bench: $*" >&2; }
 sh bench/tools.sh
 PATH=$OUT/packages/go/go/bin:$PATH
 
-# Of pinned versions, with the zig that cargo-lambda links with.
-python3 dev/tools.py
-with_tools() { PATH="$PWD/.dev/tools/bin:$PATH" "$@"; }
+# with_tools COMMAND...: runs a command that compiles for Lambda.
+# shellcheck source=infra/toolchain.sh
+. infra/toolchain.sh
+with_tools() { (toolchain "$here"; "$@"); }
 
 # fresh NAME: makes an empty folder for a program.
 fresh() { rm -rf "${PROGRAMS:?}/$1" && mkdir -p "$PROGRAMS/$1"; }
@@ -64,8 +65,8 @@ peer() {
     profile=$1
     shift
     for package in "$@"; do set -- "$@" --package "$package" && shift; done
-    (cd bench/peers/rust && with_tools env CARGO_TARGET_DIR="$OUT/peers" cargo lambda build --profile "$profile" --locked \
-        "$@" --output-format zip "$flag" --lambda-dir "$OUT/rust")
+    with_tools env --chdir=bench/peers/rust CARGO_TARGET_DIR="$OUT/peers" cargo lambda build --profile "$profile" \
+        --locked "$@" --output-format zip "$flag" --lambda-dir "$OUT/rust"
 }
 say "building the peers in Rust"
 peer release axum-sqlx

@@ -10,24 +10,16 @@ ARCH=${ARCH:-arm64}
 LAMBDA_DIR=${LAMBDA_DIR:-target/lambda}
 # Each folder is one package, one binary and one function.
 FUNCTIONS=$(cd functions && echo */ | tr -d /)
-# The version of Amazon Linux 2023, on which provided.al2023 is based.
-GLIBC=2.34
 
 case $ARCH in
-arm64) flag=--arm64 machine=aarch64 ;;
-x86_64) flag=--x86-64 machine=x86 ;;
+arm64) flag=--arm64 ;;
+x86_64) flag=--x86-64 ;;
 *) echo "build: ARCH is '$ARCH'; it should be arm64 or x86_64" >&2; exit 1 ;;
 esac
 
-# Not the one that may be installed: this version is pinned, and zig, which
-# links for both architectures, is in the same folder.
-python3 dev/tools.py
-PATH=$PWD/.dev/tools/bin:$PATH
-# libclang is told where zig keeps the headers of the C library.
-libc=$PWD/.dev/tools/zig/libc/include
-BINDGEN_EXTRA_CLANG_ARGS="-D__GLIBC_MINOR__=${GLIBC#*.} -isystem $libc/$machine-linux-gnu -isystem $libc/generic-glibc \
-    -isystem $libc/$machine-linux-any -isystem $libc/any-linux-any"
-export PATH BINDGEN_EXTRA_CLANG_ARGS
+# shellcheck source=infra/toolchain.sh
+. infra/toolchain.sh
+toolchain "$ARCH"
 
 # The same commit makes the same bytes wherever it is built: no program names a folder
 # of the builder. Names of files in panics and in errors of C code would.
