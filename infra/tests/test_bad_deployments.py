@@ -149,7 +149,8 @@ def test_a_release_whose_functions_do_not_start_is_taken_back(aws, settings, sec
 def test_while_the_database_is_down_no_release_works(aws, settings, secret, live, database):
     down = {key: "postgresql://o:pw@localhost:1/d?sslrootcert=system" for key in secret}
     postgres.run(database, [f"ALTER ROLE {role} NOLOGIN" for role in postgres.ROLES.values()])
-    # What is live has a connection.
+    # What is live has a connection, which only a member of its role may end.
+    postgres.run(database, [f"GRANT {role} TO CURRENT_USER" for role in postgres.ROLES.values()])
     open_connections = "FROM pg_stat_activity WHERE usename LIKE 'quotes^_%' ESCAPE '^'"
     postgres.run(database, [f"SELECT pg_terminate_backend(pid) {open_connections}"])
     said = failed_update(aws, settings, down)

@@ -177,7 +177,9 @@ def test_a_stack_in_a_state_that_cannot_be_updated_is_left_alone(tmp_path, setti
 
 def test_a_failed_build_stops_the_deployment(aws, settings, tmp_path):
     path = path_with(tmp_path, "cargo", "echo 'error: it does not compile' >&2; exit 101")
-    assert commands.complaint(commands.run("deploy", **settings | {"BUILD": "1", "PATH": path})) == "error: it does not compile"
+    # A build begins by deleting what it will make, which other tests need.
+    changed = {"BUILD": "1", "LAMBDA_DIR": str(tmp_path / "artefacts"), "PATH": path}
+    assert commands.complaint(commands.run("deploy", **settings | changed)) == "error: it does not compile"
     assert aws.stacks() == []
 
 
