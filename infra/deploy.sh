@@ -99,10 +99,17 @@ esac
 # go_back: makes live again what was. Before the first release there was no stack.
 go_back() {
     if [ "$first" = 0 ]; then
+        stuck=
         while read -r function version _; do
-            aws lambda update-alias --function-name "$function" --name live --function-version "$version" >/dev/null ||
-                fail "$function could not be changed back: run make rollback STAGE=$STAGE"
+            aws lambda update-alias --function-name "$function" --name live --function-version "$version" \
+                >/dev/null 2>"$work/said" && continue
+            case $(said) in
+            # This release has it no more, and so it is gone.
+            *ResourceNotFoundException*) ;;
+            *) stuck="$stuck $function" ;;
+            esac
         done <"$work/before"
+        [ -z "$stuck" ] || fail "could not be changed back:$stuck: run make rollback STAGE=$STAGE"
         return
     fi
     state=$(state)

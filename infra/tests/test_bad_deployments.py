@@ -146,11 +146,18 @@ def test_a_release_whose_functions_do_not_start_is_taken_back(aws, settings, sec
     live.assert_unchanged()
 
 
-def test_a_release_whose_database_is_down_is_taken_back(aws, settings, secret, live):
+def test_while_the_database_is_down_no_release_works(aws, settings, secret, live, database):
     down = {key: "postgresql://o:pw@localhost:1/d?sslrootcert=system" for key in secret}
+    postgres.run(database, [f"ALTER ROLE {role} NOLOGIN" for role in postgres.ROLES.values()])
+    # What is live has a connection, which only a member of its role may end.
+    postgres.run(database, [f"GRANT {role} TO CURRENT_USER" for role in postgres.ROLES.values()])
+    open_connections = "FROM pg_stat_activity WHERE usename LIKE 'quotes^_%' ESCAPE '^'"
+    postgres.run(database, [f"SELECT pg_terminate_backend(pid) {open_connections}"])
     said = failed_update(aws, settings, down)
+    postgres.run(database, [f"ALTER ROLE {role} LOGIN" for role in postgres.ROLES.values()])
     about = [line for line in said if line.startswith("deploy: ")]
     assert f"deploy: {STACK}-get-quote cannot use its database (database-down)" in about
+    assert about[-2] == f"deploy: release {live.release} does not pass the same check"
     assert about[-1].endswith(f" does not work: release {live.release} is live again")
     live.assert_unchanged()
 
