@@ -100,9 +100,10 @@ esac
 go_back() {
     if [ "$first" = 0 ]; then
         stuck=
-        while read -r function version _; do
+        : >"$work/back"
+        while read -r function version description; do
             aws lambda update-alias --function-name "$function" --name live --function-version "$version" \
-                >/dev/null 2>"$work/said" && continue
+                >/dev/null 2>"$work/said" && echo "$function $version $description" >>"$work/back" && continue
             case $(said) in
             # This release has it no more, and so it is gone.
             *ResourceNotFoundException*) ;;
@@ -161,10 +162,10 @@ echo "deploy: release $RELEASE"
 check || {
     go_back
     [ "$first" = 0 ] || fail "release $RELEASE does not work: $stack was deleted again$kept"
-    release=$(awk '{ print $4 }' "$work/before" | sort | tail -n 1)
+    release=$(awk '{ print $4 }' "$work/back" | sort | tail -n 1)
     # Without those that are new: they stay as they are.
     # shellcheck disable=SC2046 # one argument for each function
-    check $(awk '{ print $1 }' "$work/before") || echo "deploy: release $release does not pass the same check" >&2
+    check $(awk '{ print $1 }' "$work/back") || echo "deploy: release $release does not pass the same check" >&2
     fail "release $RELEASE does not work: release $release is live again$kept"
 }
 
