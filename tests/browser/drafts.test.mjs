@@ -1,28 +1,22 @@
 // Nothing typed or saved is lost: drafts, conflicts, and what browsers do to a text.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, openProfile } from "./support/browser.mjs";
+import { openProfile } from "./support/browser.mjs";
 import { atSignIn, clerkReady, signIn, signedIn } from "./support/clerk.mjs";
 import { assertAccessible } from "./support/looks.mjs";
 import { changeElsewhere, focused, showsNoQuote, showsQuote, typed, withQuote } from "./support/page.mjs";
-import { startSite } from "./support/site.mjs";
+import { withSite } from "./support/suite.mjs";
 import { until } from "./support/within.mjs";
 
 let site, browser, ada, page;
 
-before(async () => {
-  site = await startSite();
-  browser = await launch(site);
+withSite(async (...started) => {
+  [site, browser] = started;
   ada = await openProfile(browser, site);
   ({ page } = ada);
   await signIn(ada, "ada");
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.stop();
 });
 
 const status = () => page.textContent("#status");

@@ -1,26 +1,20 @@
 // Saving, editing, deleting and undoing with scripts on.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, openProfile } from "./support/browser.mjs";
+import { openProfile } from "./support/browser.mjs";
 import { atSignIn, clerkReady, signIn } from "./support/clerk.mjs";
 import { focused, showsNoQuote, showsQuote, typed, withQuote } from "./support/page.mjs";
-import { startSite } from "./support/site.mjs";
+import { withSite } from "./support/suite.mjs";
 
 let site, browser, ada, page;
 
-before(async () => {
-  site = await startSite();
-  browser = await launch(site);
+withSite(async (...started) => {
+  [site, browser] = started;
   ada = await openProfile(browser, site);
   ({ page } = ada);
   await signIn(ada, "ada");
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.stop();
 });
 
 const status = () => page.textContent("#status");

@@ -1,13 +1,13 @@
 // Every state of the page: seen, read out, zoomed, and used by keyboard.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, openProfile } from "./support/browser.mjs";
+import { openProfile } from "./support/browser.mjs";
 import { clerkReady, signIn } from "./support/clerk.mjs";
 import { ALL_WIDTHS, assertGood, assertGoodWithoutScripts, assertValid, picture } from "./support/looks.mjs";
 import { changeElsewhere, focused, showsNoQuote, showsQuote, withQuote } from "./support/page.mjs";
-import { startSite } from "./support/site.mjs";
+import { withSite } from "./support/suite.mjs";
 
 const QUOTE = "Life is like riding a bicycle. To keep your balance, you must keep moving.";
 
@@ -19,17 +19,11 @@ const MOST_REQUESTS = 16;
 
 let site, browser, ada, page;
 
-before(async () => {
-  site = await startSite();
-  browser = await launch(site);
+withSite(async (...started) => {
+  [site, browser] = started;
   ada = await openProfile(browser, site, { viewport: { width: 1280, height: 800 } });
   ({ page } = ada);
   await signIn(ada, "ada");
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.stop();
 });
 
 /** Opens a path and checks what the server sends: status, HTML, size. */

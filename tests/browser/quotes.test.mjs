@@ -1,13 +1,13 @@
 // Quotes of every kind: shown as what they are, and shown well.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, openProfile } from "./support/browser.mjs";
+import { openProfile } from "./support/browser.mjs";
 import { signIn } from "./support/clerk.mjs";
 import { ALL_WIDTHS, assertGood } from "./support/looks.mjs";
 import { showsQuote, typed, withQuote } from "./support/page.mjs";
-import { startSite } from "./support/site.mjs";
+import { withSite } from "./support/suite.mjs";
 
 const HOSTILE = {
   "a script": "<script>pwned = 1</script>",
@@ -32,17 +32,11 @@ const TYPICAL = {
 
 let site, browser, ada, page;
 
-before(async () => {
-  site = await startSite();
-  browser = await launch(site);
+withSite(async (...started) => {
+  [site, browser] = started;
   ada = await openProfile(browser, site, { viewport: { width: 1280, height: 800 } });
   ({ page } = ada);
   await signIn(ada, "ada");
-});
-
-after(async () => {
-  await browser?.close();
-  await site?.stop();
 });
 
 /** The quote is text and nothing else, on the page and in its field. */
