@@ -21,10 +21,7 @@ class Clerk:
         self.address = address(port)
         self.origin = origin
         self.process = subprocess.Popen(
-            [
-                *("cargo", "run", "--quiet", "--locked", "--package", "clerk-stand-in"),
-                *("--bin", "clerk-stand-in-server"),
-            ],
+            ["cargo", "run", "--quiet", "--locked", "--bin", "clerk-stand-in-server"],
             cwd=commands.ROOT,
             env=commands.environment(
                 CLERK_STAND_IN_DIR=folder,

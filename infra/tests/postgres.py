@@ -33,7 +33,8 @@ def run(url, statements):
 
 def migrate(url):
     """Applies the migrations."""
-    command = ["cargo", "run", "--quiet", "--locked", "--package", "migrations"]
+    # Not by its package, for which the dependencies would be compiled again with other features.
+    command = ["cargo", "run", "--quiet", "--locked", "--bin", "migrations"]
     environment = commands.environment(MIGRATION_DATABASE_URL=url)
     subprocess.run(command, cwd=commands.ROOT, env=environment, check=True)
 

@@ -74,22 +74,22 @@ class Environment:
 
 
 @pytest.fixture(scope="module")
-def signed_in():
-    """The instance's key and a token of it."""
+def instance():
+    """An instance of Clerk. A token of it is made where it is used: it lasts a minute."""
     with clerk.folder() as folder:
         instance = clerk.Clerk(commands.free_port(), folder, ORIGIN)
-        yield {"key": instance.jwt_key, "token": instance.token()}
+        yield instance
         instance.stop()
 
 
 @pytest.fixture(scope="module")
-def variables(database, signed_in):
+def variables(database, instance):
     postgres.migrate(database)
     return {
         "DATABASE_URL": database,
         "PUBLIC_ORIGIN": ORIGIN,
         "CLERK_PUBLISHABLE_KEY": clerk.PUBLISHABLE_KEY,
-        "CLERK_JWT_KEY": signed_in["key"],
+        "CLERK_JWT_KEY": instance.jwt_key,
     }
 
 
@@ -153,10 +153,9 @@ def test_what_is_packed_twice_is_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("arch", [artefacts.NATIVE] if artefacts.NATIVE == "arm64" else sorted(MACHINES))
-def test_the_functions_answer_from_postgres(arch, variables, signed_in):
-    headers = {"authorization": f"Bearer {signed_in['token']}", "content-type": "application/json"}
-
+def test_the_functions_answer_from_postgres(arch, variables, instance):
     def call(function, method, path="/api/quote", body=None):
+        headers = {"authorization": f"Bearer {instance.token()}", "content-type": "application/json"}
         return invoke(arch, function, variables, event(method, path, body, **headers))[0]
 
     assert call("save-quote", "PUT", body=json.dumps({"message": arch}))["statusCode"] == 201
@@ -168,12 +167,12 @@ def test_the_functions_answer_from_postgres(arch, variables, signed_in):
     assert call("get-quote", "GET")["statusCode"] == 404
 
 
-def test_the_roots_in_the_artefact_are_the_ones_that_count(variables, signed_in):
+def test_the_roots_in_the_artefact_are_the_ones_that_count(variables, instance):
     """They did not sign the certificate of this server, so it is not talked to."""
     url = variables["DATABASE_URL"]
     assert "&sslrootcert=" in url
     unnamed = variables | {"DATABASE_URL": url.split("&sslrootcert=")[0]}
-    headers = {"authorization": f"Bearer {signed_in['token']}"}
+    headers = {"authorization": f"Bearer {instance.token()}"}
     answer, log = invoke(artefacts.NATIVE, "get-quote", unnamed, event("GET", "/api/quote", **headers))
     assert answer["statusCode"] >= 500
     assert "certificate verify failed" in log
