@@ -11,8 +11,9 @@ REQUIREMENTS = ROOT / "dev/requirements.txt"
 TOOLS = ROOT / ".dev/tools"
 # Written last, so that an interrupted fetch is repeated.
 COMPLETE = TOOLS / "complete"
-# Scripts in the folder begin with its path: a copied clone fetches anew.
-WANTED = f"{TOOLS}\n{REQUIREMENTS.read_text()}"
+# Scripts in the folder begin with its path and need the Python that made it: a copied
+# clone and another Python fetch anew.
+WANTED = f"{TOOLS}\n{sys.base_prefix} {sys.version}\n{REQUIREMENTS.read_text()}"
 
 
 def is_complete():

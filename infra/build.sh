@@ -21,7 +21,7 @@ esac
 . infra/toolchain.sh
 toolchain "$ARCH"
 
-# The same commit makes the same bytes wherever it is built: no program names a folder
+# The same commit makes the same bytes in whichever folder: no program names one
 # of the builder. Names of files in panics and in errors of C code would.
 # These variables cannot say a folder with a blank. cargo-lambda adds to the first; AWS-LC's TLS is C++.
 for folder in "$PWD=/quotes" "${CARGO_HOME:-$HOME/.cargo}=/cargo"; do

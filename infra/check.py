@@ -131,12 +131,13 @@ def route_problem(url, target, route, function):
             if attempt:
                 time.sleep(RETRY_SECONDS)
             status, answered_by = request(url, target, method, path, credentials)
-            if status:
+            # A route that is not known yet goes to $default.
+            if answered_by == function:
                 break
         else:
+            if status:
+                return f"is answered by {answered_by}, not by {function}"
             return f"is not answered by {function}: {answered_by}"
-        if answered_by != function:
-            return f"is answered by {answered_by}, not by {function}"
         if status not in wanted_status(route):
             wanted = " or ".join(map(str, sorted(wanted_status(route))))
             return f"should answer {wanted}, not {status}"

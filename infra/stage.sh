@@ -85,10 +85,11 @@ need_stack() {
     state=$(state)
     case $state in
     '' | REVIEW_IN_PROGRESS) fail "there is no stack $stack in $region" ;;
+    CREATE_FAILED | ROLLBACK_COMPLETE | ROLLBACK_FAILED) fail "nothing was ever deployed to $stack in $region ($state)" ;;
     esac
 }
 
-# functions: the functions of the stack; none if nothing was deployed to it.
+# functions: the functions of the stack.
 functions() {
     output FunctionNames | tr ',' ' '
 }
@@ -96,8 +97,8 @@ functions() {
 # check [FUNCTION]...: whether what is live works, all of it or these functions, as
 # check.py says it.
 check() {
-    url=$(output Url)
-    target=$(output DomainTarget)
+    # A caller that asks for the result takes `set -e` away.
+    url=$(output Url) && target=$(output DomainTarget) || return 1
     python3 infra/check.py "$command" "$stack" "$url" "$target" "$@" || return 1
     host=${url#https://}
     [ -z "$target" ] || python3 -c 'import socket, sys; socket.getaddrinfo(sys.argv[1], 443)' "$host" 2>/dev/null ||

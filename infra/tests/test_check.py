@@ -66,6 +66,9 @@ path = "/" + arguments[-1].split("/", 3)[3]
 route = f"{method} {path}" if path != "/nowhere" else "$default"
 status = told["statuses"].get(route, 401)
 by = told["answered_by"].get(route, told["routes"][route])
+if route == told["late"] and not (folder / "late").exists():
+    (folder / "late").touch()
+    status, by = 404, "render-page"
 print(f"HTTP/2 {status}\\r\\n" + (f"x-function: quotes-a-{by}\\r\\n" if by else ""))
 """
 
@@ -74,7 +77,7 @@ print(f"HTTP/2 {status}\\r\\n" + (f"x-function: quotes-a-{by}\\r\\n" if by else 
 def judge(tmp_path):
     """Judges a release of which these things are told; what is said about it."""
 
-    def run(target="", only=(), refused=None, answers=None, rights=None, statuses=None, answered_by=None):
+    def run(target="", only=(), refused=None, answers=None, rights=None, statuses=None, answered_by=None, late=None):
         told = {
             "refused": refused,
             "routes": ROUTES,
@@ -82,6 +85,7 @@ def judge(tmp_path):
             "rights": RIGHTS | (rights or {}),
             "statuses": STATUS | (statuses or {}),
             "answered_by": answered_by or {},
+            "late": late,
         }
         (tmp_path / "told.json").write_text(json.dumps(told))
         for name, program in {"aws": AWS, "curl": CURL}.items():
@@ -107,6 +111,11 @@ def test_a_release_that_works_is_called_by_every_route_without_and_with_a_bad_se
     called = judge.called()
     assert len(called) == 2 * len(ROUTES)
     assert sum("__session=bad" in line for line in called) == len(ROUTES)
+
+
+def test_a_route_that_the_gateway_does_not_know_yet_is_called_again(judge):
+    assert judge(late="PUT /api/quote") == []
+    assert len(judge.called()) == 2 * len(ROUTES) + 1
 
 
 def test_only_some_functions_can_be_asked_for(judge):

@@ -84,6 +84,7 @@ def test_a_missing_region_is_said():
         ({"MIGRATE": "1"}, "MIGRATION_DATABASE_URL is not set"),
         ({"MIGRATE": "yes"}, "MIGRATE is malformed"),
         ({"LAMBDA_DIR": "/nowhere"}, "LAMBDA_DIR has no artefacts"),
+        ({"BUILD": "yes"}, "BUILD is malformed; it should be 0 or 1"),
     ],
 )
 def test_a_wrong_setting_is_refused_before_anything_is_made(aws, settings, changed, line):

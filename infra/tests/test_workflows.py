@@ -79,7 +79,7 @@ def test_advisories_and_artefacts_are_looked_at_every_week():
     workflow = read("weekly.yml")
     assert [entry["cron"].split()[2:] for entry in workflow["on"]["schedule"]] == [["*", "*", "1"]]
     commands = [run for job in workflow["jobs"].values() for run in runs(job)]
-    assert {"sh tests/deny.sh advisories", "sh infra/reproducible.sh"} <= set(commands)
+    assert {"sh tests/deny.sh advisories", "sh tests/checks/newest_aws_lc.sh", "sh infra/reproducible.sh"} <= set(commands)
 
 
 def test_dependabot_looks_at_every_list_of_dependencies():
@@ -129,7 +129,17 @@ def test_what_was_built_is_deployed_without_cargo(tmp_path):
     path = programs(tmp_path, "sh", "basename", "dirname")
     result = commands.run("deploy", STAGE="staging", BUILD="0", MIGRATIONS="target/lambda/migrations", PATH=path)
     assert "deploy: aws is missing" in result.stderr and "cargo" not in result.stderr
-    assert "deploy: cargo is missing" in commands.run("deploy", STAGE="staging", BUILD="0", PATH=path).stderr
+    result = commands.run("deploy", STAGE="staging", BUILD="0", MIGRATE="1", PATH=path)
+    assert "deploy: cargo is missing" in result.stderr
+
+
+def test_nothing_is_compiled_before_the_tools_are_there():
+    for path in WORKFLOWS:
+        for job in read(path.name)["jobs"].values():
+            ready = False
+            for run in runs(job):
+                assert ready or not re.match(r"cargo (build|clippy|run|test)", run), f"{path.name}: {run}"
+                ready = ready or re.match(r"sh dev/check-tools\.sh|make ", run)
 
 
 def test_what_builds_has_no_token_and_what_has_one_builds_nothing():
