@@ -18,7 +18,7 @@ import urllib.request
 FOLDER = pathlib.Path(__file__).parent
 ROOT = FOLDER.parents[1]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-SITE = [TARGET / "debug/site", "--shape=watch", "--token-ttl=3600"]
+SITE = [TARGET / "debug/site", "--shape=watch"]
 
 # cargo-lambda starts a function at its first request.
 START_TIMEOUT = 120

@@ -87,7 +87,7 @@ impl Application {
         }
     }
 
-    /// A session token that was issued now and has expired a minute ago.
+    /// A session token that expired a minute ago.
     pub(crate) fn expired_token(&self, user_id: &str) -> String {
         let token = self.stand_in.token(user_id, 60).unwrap();
         let mut parts = token.split('.').map(|part| {
@@ -96,7 +96,9 @@ impl Application {
         });
         let header = parts.next().unwrap().unwrap();
         let mut claims = parts.next().unwrap().unwrap();
-        claims["exp"] = (claims["exp"].as_u64().unwrap() - 120).into();
+        for name in ["iat", "nbf", "exp"] {
+            claims[name] = (claims[name].as_u64().unwrap() - 120).into();
+        }
         self.stand_in.sign(&header, &claims).unwrap()
     }
 
