@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clerk_auth::UserId;
 
 use crate::error::{Error, ErrorKind};
+use crate::quote::Version;
 use crate::request::Request;
 
 /// Name of the cookie over http, which only loopback uses.
@@ -30,7 +31,10 @@ const MAX_TEXT_BYTES: usize = 2_000;
 const CUT_MARK: &str = ".";
 
 /// In the place of an error's code: a form deleted the text.
-const DELETED: &str = "deleted";
+const DELETED_CODE: &str = "deleted";
+
+/// In the place of a version: the form did not say.
+const NO_VERSION: &str = "-";
 
 /// What a form could not do, or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,9 @@ pub struct Flash {
     pub text: String,
     /// Whether that is only the beginning.
     pub is_cut: bool,
+    /// The version of the quote that the form's page showed; empty: none. `None`: the
+    /// form did not say. Saving the text depends on it as it did before.
+    pub version: Option<String>,
     /// Hash of the user whose page the form was on; empty: no page of ours.
     author: String,
 }
@@ -51,12 +58,13 @@ impl Flash {
     #[must_use]
     pub fn read(request: &Request) -> Option<Self> {
         let value = request.cookie(name(request))?;
-        let mut fields = value.splitn(3, '.');
+        let mut fields = value.splitn(4, '.');
         let error = match fields.next()? {
-            DELETED => None,
+            DELETED_CODE => None,
             code => Some(ErrorKind::with_code(code)?),
         };
         let author = fields.next()?.to_owned();
+        let version = Some(fields.next()?).filter(|text| is_version(text));
         let text = fields.next()?;
         let whole = text.strip_suffix(CUT_MARK);
         let bytes = URL_SAFE_NO_PAD.decode(whole.unwrap_or(text)).ok()?;
@@ -64,6 +72,7 @@ impl Flash {
             error,
             text: shorten(&String::from_utf8(bytes).ok()?).to_owned(),
             is_cut: whole.is_some(),
+            version: version.map(str::to_owned),
             author,
         })
     }
@@ -82,13 +91,24 @@ pub(crate) fn keep(request: &Request, error: &Error) -> String {
     let author = author(request);
     let field = request.form_field("message").filter(|_| author.is_some());
     let text = String::from_utf8_lossy(&field.unwrap_or_default()).replace('\0', "");
-    keep_text(request, error.code(), &author.unwrap_or_default(), &text)
+    let author = author.unwrap_or_default();
+    let version = request.form_field("version");
+    let version = version.and_then(|field| String::from_utf8(field).ok());
+    let version = version.filter(|text| is_version(text));
+    let version = version.as_deref().unwrap_or(NO_VERSION);
+    keep_text(
+        request,
+        &format!("{}.{author}.{version}", error.code()),
+        &text,
+    )
 }
 
 /// The `Set-Cookie` value that keeps what this form post deleted, if it comes from a
 /// page of ours.
 pub(crate) fn keep_deleted(request: &Request, text: &str) -> Option<String> {
-    Some(keep_text(request, DELETED, &author(request)?, text))
+    let author = author(request)?;
+    let about = format!("{DELETED_CODE}.{author}.{NO_VERSION}");
+    Some(keep_text(request, &about, text))
 }
 
 /// The user's hash that a form has. A client may send what is none.
@@ -98,11 +118,15 @@ fn author(request: &Request) -> Option<String> {
     request.author().filter(is_hash)
 }
 
-fn keep_text(request: &Request, code: &str, author: &str, text: &str) -> String {
+fn is_version(text: &str) -> bool {
+    text.is_empty() || Version::parse(text).is_some()
+}
+
+fn keep_text(request: &Request, about: &str, text: &str) -> String {
     let kept = shorten(text);
     let mark = if kept == text { "" } else { CUT_MARK };
     let kept = URL_SAFE_NO_PAD.encode(kept);
-    let value = format!("{code}.{author}.{kept}{mark}");
+    let value = format!("{about}.{kept}{mark}");
     cookie(request, &value, FLASH_MAX_AGE)
 }
 
@@ -163,6 +187,16 @@ mod tests {
     }
 
     #[test]
+    fn the_next_page_gets_what_the_text_was_based_on() {
+        let version = |fields: &str| after(&Error::CrossSite, fields).unwrap().version;
+        assert_eq!(version("version=0a1b"), Some("0a1b".to_owned()));
+        assert_eq!(version("version="), Some(String::new()));
+        for fields in ["", "version=-", "version=a.b", "version=%ff", "version=XY"] {
+            assert_eq!(version(fields), None, "{fields}");
+        }
+    }
+
+    #[test]
     fn a_text_is_cut_between_characters() {
         let body = format!("message={}", "é".repeat(MAX_TEXT_BYTES));
         let flash = after(&Error::TooLarge, &body).unwrap();
@@ -173,7 +207,8 @@ mod tests {
 
     #[test]
     fn the_longest_text_fits_whatever_the_error_is() {
-        let body = format!("message={}", "😀".repeat(500));
+        let version = "0123456789abcdef";
+        let body = format!("version={version}&message={}", "😀".repeat(500));
         for code in [
             "not-signed-in",
             "message-control",
@@ -188,7 +223,7 @@ mod tests {
         let cookie = keep(&form(&body), &Error::Database(refused));
         let (pair, _) = cookie.split_once(';').unwrap();
         let value = pair.strip_prefix("__Host-flash=").unwrap();
-        assert!(value.len() <= 2_693, "{}", value.len());
+        assert!(value.len() <= 2_710, "{}", value.len());
     }
 
     #[test]
@@ -206,7 +241,7 @@ mod tests {
             keep(&request("POST", &headers, fields), &Error::CrossSite)
         };
         for fields in ["message=a", "user=&message=a", "user=aaaa.aaa&message=a"] {
-            assert!(kept(fields).starts_with("__Host-flash=cross-site..;"));
+            assert!(kept(fields).starts_with("__Host-flash=cross-site..-.;"));
         }
     }
 
@@ -218,7 +253,7 @@ mod tests {
             ("\u{2000}", false),
             ("\u{a0}", false),
         ] {
-            let cookie = format!("{blank}__Host-flash=internal..");
+            let cookie = format!("{blank}__Host-flash=internal..-.");
             let flash = Flash::read(&request("GET", &[("cookie", &cookie)], ""));
             assert_eq!(flash.is_some(), known, "{blank:?}");
         }
@@ -229,10 +264,10 @@ mod tests {
         for value in [
             "",
             "x",
-            "no-such-code..YQ",
-            "cross-site.YQ",
-            "cross-site..!",
-            "cross-site.._w",
+            "no-such-code..-.YQ",
+            "cross-site..YQ",
+            "cross-site..-.!",
+            "cross-site..-._w",
         ] {
             let cookie = format!("__Host-flash={value}");
             let flash = Flash::read(&request("GET", &[("cookie", &cookie)], ""));

@@ -296,7 +296,7 @@ test("of three texts none is lost", async () => {
   assert.equal(await stored(), "Old");
 });
 
-test("a failed deletion and a text that was put away leave both", async () => {
+test("undoing a deletion keeps a text that was put away", async () => {
   await typing("Put away");
   await page.click("text=Cancel");
   await page.click("text=Delete Quote");
@@ -305,6 +305,41 @@ test("a failed deletion and a text that was put away leave both", async () => {
   await page.click("text=Undo");
   await showsQuote(page, "Saved");
   assert.equal(await typed(page), "Put away");
+});
+
+test("a refused deletion shows what is saved, and not a text that was put away", async () => {
+  await typing("Put away");
+  await page.click("text=Cancel");
+  await changeElsewhere(ada, "Theirs");
+  await page.click("text=Delete Quote");
+  await showsQuote(page, "Theirs");
+  assert.match(await status(), /^Not deleted/);
+  assert.ok(await page.isVisible("#quote"));
+  await page.click("text=Edit Quote");
+  assert.equal(await typed(page), "Put away");
+});
+
+test("a save that fails leaves the offer to undo a deletion", async () => {
+  await withQuote(ada, "Old");
+  await page.click("text=Delete Quote");
+  await showsNoQuote(page);
+  await page.fill("#message", "x".repeat(501));
+  await page.click("text=Save Quote");
+  await page.waitForSelector("#error:not(:empty)");
+  await page.fill("#message", "");
+  await page.click("text=Undo");
+  await showsQuote(page, "Old");
+});
+
+test("half an answer to a save is none", async () => {
+  await typing("Mine");
+  const half = { status: 200, headers: { etag: '"1"' }, contentType: "application/json", body: '{"message":"Mi' };
+  await page.route("**/api/quote", (route) => route.fulfill(half), { times: 1 });
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#error:not(:empty)");
+  assert.equal(await typed(page), "Mine");
+  await page.keyboard.press("Enter");
+  await showsQuote(page, "Mine");
 });
 
 test("half of a character is replaced, and that is said", async () => {
@@ -366,5 +401,5 @@ test("another user sees nothing of what was typed", async () => {
 });
 
 test("nothing was wrong but what was meant to be", () => {
-  ada.assertNoProblems(/Failed to load resource: .*(404|412)/);
+  ada.assertNoProblems(/Failed to load resource: .*(404|412|422)/);
 });

@@ -239,6 +239,7 @@ test("nothing is lost when the network fails", async () => {
   await page.click("text=Undo");
   await page.waitForSelector("#error:not(:empty)");
   assert.equal(await typed(page), "Old");
+  assert.match(await page.evaluate(() => sessionStorage.draft), /"Old"/);
   await ada.context.setOffline(false);
   await page.click("text=Save Quote");
   await showsQuote(page, "Old");
@@ -281,9 +282,9 @@ test("an Enter that confirms a word of an input method saves nothing", async () 
     return document.getElementById("message").dispatchEvent(new KeyboardEvent("keydown", enter));
   });
   assert.ok(passed);
-  assert.equal(puts(), before);
   await page.keyboard.press("Enter");
   await showsQuote(page, "half");
+  assert.equal(puts(), before + 1);
 });
 
 test("nothing can be typed that saving would replace", async () => {
@@ -331,7 +332,11 @@ test("what is being typed survives signing out in another tab", async () => {
   await atSignIn(other, site);
   await other.close();
   await page.bringToFront();
+  await page.locator("#message").press("End");
+  await page.keyboard.type("!");
+  await page.keyboard.press("Backspace");
   assert.equal(await typed(page), "Faithful");
+  assert.equal(await page.evaluate(() => sessionStorage.draft), "");
   await page.click("text=Save Quote");
   await atSignIn(page, site);
   await page.click("button[value=user_ada]");

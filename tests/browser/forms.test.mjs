@@ -260,6 +260,13 @@ test("a session that has ended costs a new sign-in and nothing typed", async () 
   const { page, context } = alan;
   await page.click("text=Edit Quote");
   await page.fill("#message", "Faithful");
+  const other = await context.newPage();
+  await other.goto(site.origin);
+  await other.click("text=Edit Quote");
+  await other.fill("#message", "Newer");
+  await other.click("text=Save Quote");
+  await showsQuote(other, "Newer");
+  await other.close();
   const cookies = await context.cookies(site.origin);
   const { value: secret } = cookies.find(({ name }) => name === "__clerk_db_jwt");
   const end = `${site.frontendApi}/v1/client/sessions?_method=DELETE&__clerk_db_jwt=${secret}`;
@@ -268,13 +275,17 @@ test("a session that has ended costs a new sign-in and nothing typed", async () 
   await page.keyboard.press("Enter");
   await atSignIn(page, site);
   await page.click("button[value=user_alan]");
-  await showsQuote(page, "By cookie");
+  await showsQuote(page, "Newer");
   assert.equal(await typed(page), "Faithful");
   assert.match(await error(page), /session had expired/);
   assert.equal(await focused(page), "message");
+  // Nothing has shown the newer quote: it is not replaced before that.
   await page.keyboard.press("Enter");
+  await page.waitForSelector("main.both");
+  assert.ok(await page.isVisible("#quote"));
+  await page.click("text=Keep mine");
   await showsQuote(page, "Faithful");
-  alan.assertNoProblems(/Failed to load resource: .*(ERR_FAILED|401)/);
+  alan.assertNoProblems(/Failed to load resource: .*(ERR_FAILED|401|412)/);
   await alan.close();
 });
 

@@ -5,16 +5,20 @@
   const address = location.href.replace(/__clerk_redirects=[^&#]*&?/, '').replace(/[?&](?=#|$)/, '');
   history.replaceState(null, '', address);
   const on = (target, type, work) => target.addEventListener(type, work, true);
+  const instead = (target, type, work) => on(target, type, (event) => {
+    event.preventDefault();
+    work();
+  });
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
   let [main, time, summary, editor, field, quote, problem, left, status, cancel, copy] = [
     'main', 'time', 'summary', '#editor', '#message', '#quote', '#error', '#left', '#status', '#cancel', '#copy',
   ].map((selector) => document.querySelector(selector));
   const { forms } = document;
-  const owner = forms.save.elements.user.value;
   // What every change is based on: the API refuses it where something else is saved.
-  const { version } = forms.save.elements;
+  const { user: { value: owner }, version } = forms.save.elements;
+  const { version: shown } = forms.delete.elements;
   const isTouch = matchMedia('(pointer: coarse)').matches;
-  let leaving = false;
+  let leaving = false, signedOut = false;
 
   // Clerk's two scripts come in any order, or not at all.
   let clerk;
@@ -22,7 +26,7 @@
   on(document, 'error', () => user('link'));
   on(document, 'load', () => {
     if (clerk || !window.Clerk || !window.__internal_ClerkUICtor) return;
-    clerk = window.Clerk.load({
+    clerk = Clerk.load({
       ui: { ClerkUI: window.__internal_ClerkUICtor },
       appearance: { variables: {
         colorBackground: 'var(--field)', colorForeground: 'var(--ink)', colorMutedForeground: 'var(--soft)',
@@ -33,17 +37,17 @@
   });
 
   function mountUser() {
-    const me = window.Clerk.user?.id;
+    const me = Clerk.user?.id;
     if (!me) return user('link');
     const button = make('div');
-    window.Clerk.mountUserButton(button, { showName: true });
+    Clerk.mountUserButton(button, { showName: true });
     document.querySelector('#user').replaceChildren(button);
     // Signed out in another tab, or somebody else: this page is not theirs.
-    window.Clerk.addListener(({ user: now }) => {
-      if (now?.id === me) return changed();
-      store('');
+    Clerk.addListener(({ user: now }) => {
+      signedOut = now?.id !== me;
+      changed();
       // Not known yet; or what is being typed can still be saved, by way of a new sign-in.
-      if (now === undefined || (!now && editor.open && unsaved())) return;
+      if (!signedOut || now === undefined || (!now && editor.open && unsaved())) return;
       leaving = true;
       location.assign('/');
     });
@@ -72,11 +76,12 @@
     // A token that clerk-js got from its cache may lack `azp`; another does not.
     if (response.status === 401 && live && !options) return call(method, based, message, { skipCache: true });
     const answer = await response.json().catch(() => null);
-    const tag = response.headers.get('etag')?.replace(/^W\/|"/g, '') ?? '';
-    if (response.ok) return { quote: answer, tag };
+    const tag = (answer && response.headers.get('etag')?.replace(/^W\/|"/g, '')) ?? '';
+    // Half an answer is none.
+    if (response.ok && (answer || method === 'DELETE')) return { quote: answer, tag };
     // API Gateway itself sends 429, which is no problem details.
-    const busy = response.status === 429 && 'Too many requests at once. Try again in a moment.';
-    const text = answer?.detail || busy || 'Something broke on our side. Try again in a moment.';
+    const trouble = response.status === 429 ? 'Too many requests at once' : 'Something broke on our side';
+    const text = answer?.detail || `${trouble}. Try again in a moment.`;
     throw Object.assign(new Error(text), { status: response.status, quote: answer?.quote, tag });
   }
 
@@ -88,7 +93,7 @@
   // A reload or a visit elsewhere keeps what is typed, unless storage is refused.
   function store(draft) {
     try {
-      sessionStorage.draft = draft;
+      sessionStorage.draft = draft || '';
     } catch {}
   }
 
@@ -97,8 +102,12 @@
     try {
       draft = JSON.parse(sessionStorage.draft);
     } catch {}
-    // What a form brings back is newer.
-    if (draft.owner !== owner || unsaved()) return;
+    if (draft.owner !== owner) return;
+    // What a form brings back is newer, and may be only the beginning.
+    if (unsaved()) {
+      if (draft.text.startsWith(field.value)) field.value = draft.text;
+      return;
+    }
     field.value = draft.text;
     if (!unsaved()) return;
     // What the server says stays.
@@ -110,7 +119,7 @@
 
   function show({ quote: now, tag }, typed, open = typed) {
     main.dataset.state = now ? 'quote' : 'empty';
-    version.value = forms.delete.elements.version.value = tag;
+    version.value = shown.value = tag;
     quote.textContent = now ? now.message.replace(/\r\n?/g, '\n') : '';
     if (now) date(now.savedAt);
     field.value = typed || saved();
@@ -173,7 +182,7 @@
     left.textContent = more < 0 ? `${-more} too many` : more <= 50 ? `${more} left`
       : isTouch ? '' : 'Shift and Enter begin a new line.';
     const text = unsaved();
-    store(text && JSON.stringify({ owner, open: editor.open, based: version.value, text }));
+    store(text && !signedOut && JSON.stringify({ owner, open: editor.open, based: version.value, text }));
     return more;
   }
 
@@ -185,13 +194,15 @@
 
   // One change at a time; what was typed stays when it fails.
   async function change(form, work) {
+    if (field.readOnly) return;
     const button = form.querySelector('button');
-    if (button.ariaBusy) return;
     const name = button.textContent;
     button.ariaBusy = 'true';
     button.textContent = button.dataset.busy;
     // What is typed now would be replaced by what is saved.
     field.readOnly = true;
+    // Undoing a deletion is offered until something else was done.
+    const offer = status.querySelector('button') ? [...status.childNodes] : [];
     say('');
     try {
       await work();
@@ -203,7 +214,7 @@
       }
       const text = error.status ? error.message : 'The network did not answer. Please try again.';
       const conflict = error.status === 412;
-      if (conflict) show(error, unsaved());
+      if (conflict) show(error, unsaved(), form === forms.save);
       if (form === forms.delete) {
         say(conflict ? 'Not deleted: it was changed elsewhere meanwhile, to this.' : text);
         status.className = 'failed';
@@ -213,7 +224,7 @@
         complain(text);
         field.focus();
       }
-      error.stays?.();
+      if (error.stays ?? form === forms.save) status.append(...offer);
     }
     field.readOnly = false;
     button.ariaBusy = null;
@@ -225,7 +236,7 @@
     complain('');
     // Half of a surrogate pair becomes U+FFFD, as in a form.
     show(await call('PUT', version.value, text.toWellFormed()));
-    say(saved() === text ? 'Saved.' : 'Saved. Characters that cannot be shown were replaced.');
+    say(saved() === text ? 'Saved.' : 'Saved. Characters that cannot be shown were replaced or left out.');
     quote.focus();
   }
 
@@ -238,19 +249,19 @@
       try {
         show(await call('PUT', based, message), typed);
       } catch (error) {
-        if (typed) {
-          based = error.tag || based;
-          error.stays = () => say('Deleted.', 'Undo', undo);
-        } else {
+        if (error.status === 412) based = error.tag;
+        error.stays = typed;
+        if (!typed) {
           // The form takes it through a new sign-in if need be.
           field.value = message;
+          changed();
         }
         throw error;
       }
       say(typed ? 'Saved. What you typed meanwhile is in the field.' : 'Saved.');
-      if (!typed) quote.focus();
+      (typed ? field : quote).focus();
     });
-    await call('DELETE', version.value);
+    await call('DELETE', shown.value);
     show({ tag: '' }, unsaved());
     say('Deleted.', 'Undo', undo);
     field.focus();
@@ -261,7 +272,7 @@
   async function refresh() {
     const before = version.value;
     const isIdle = () => !document.hidden && version.value === before &&
-      !document.querySelector('[aria-busy], #status button') && !(editor.open && unsaved());
+      !field.readOnly && !status.querySelector('button') && !(editor.open && unsaved());
     if (!isIdle()) return;
     const now = await call('GET', before).catch(({ status }) => ({ tag: status === 404 ? '' : before }));
     if (now.tag === before || !isIdle()) return;
@@ -278,7 +289,7 @@
   });
   on(field, 'input', () => {
     // An error goes once it is mended.
-    if (changed() >= 0 && !main.matches('.both')) complain('');
+    if (changed() >= 0) complain('');
   });
   on(field, 'keydown', (event) => {
     // Safari confirms a word of an input method with an Enter of this code.
@@ -288,12 +299,14 @@
     event.preventDefault();
     forms.save.requestSubmit();
   });
-  on(summary, 'click', (event) => {
-    event.preventDefault();
+  instead(summary, 'click', () => {
     edit(true);
     field.focus();
   });
+  // The link's target would stay in the address.
+  instead(problem, 'click', () => field.focus());
   on(cancel, 'click', () => {
+    if (field.readOnly) return;
     edit(false);
     if (unsaved()) say('Not saved. What you typed comes back when you edit.');
     summary.focus();
@@ -301,10 +314,7 @@
   on(copy, 'click', () =>
     navigator.clipboard.writeText(saved()).then(() => say('Copied.'), () => say('The browser does not allow it.')));
   for (const [form, work] of [[forms.save, save], [forms.delete, remove]]) {
-    on(form, 'submit', (event) => {
-      event.preventDefault();
-      change(form, work);
-    });
+    instead(form, 'submit', () => change(form, work));
   }
   user('expected');
   // What is not shown cannot get the focus.
