@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 use tests::runtime_api::Outcome;
 use tests::{App, Event, Function, Response, User};
 
+use crate::resilience::put;
+
 /// Creates a user with a quote that the bad input must not change.
 async fn create_user_with_quote(app: &App) -> User {
     let user = app.user();
@@ -15,11 +17,6 @@ async fn create_user_with_quote(app: &App) -> User {
 async fn assert_kept(app: &App, user: &User) {
     let found = app.send(Event::get_quote().bearer(&user.token)).await;
     assert_eq!(found.json()["message"], "kept");
-}
-
-async fn put(app: &App, user: &User, message: &str) -> Response {
-    app.send(Event::put_quote(message).bearer(&user.token))
-        .await
 }
 
 #[tokio::test]

@@ -1,33 +1,16 @@
 //! What a change was based on: entity tags, the headers with them, and the field
 //! `version` of forms.
 
-use std::time::{Duration, Instant};
-
 use tests::postgres::Database;
 use tests::{App, Event, Response, User};
-use tokio::time::sleep;
-use tokio_postgres::Client;
 
 use crate::flash::{read_textarea, unescape};
+use crate::repeats::wait_for_a_lock;
+use crate::resilience::{get, put};
 use crate::table::create_in_time_zone;
-
-/// Longest wait for a statement that has to wait for a lock.
-const LOCK_WAIT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How often is looked whether it waits.
-const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A tag that no quote has.
 const OTHER_TAG: &str = "\"0123456789abcdef\"";
-
-async fn put(app: &App, user: &User, message: &str) -> Response {
-    app.send(Event::put_quote(message).bearer(&user.token))
-        .await
-}
-
-async fn get(app: &App, user: &User) -> Response {
-    app.send(Event::get_quote().bearer(&user.token)).await
-}
 
 #[track_caller]
 fn tag(response: &Response) -> String {
@@ -228,21 +211,6 @@ async fn send_meanwhile(app: &App, database: &Database, event: Event, meanwhile:
     };
     let (answer, ()) = tokio::join!(app.send(event), commit);
     answer
-}
-
-async fn wait_for_a_lock(watcher: &Client) {
-    let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity
-                   WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0)";
-    let begin = Instant::now();
-    while !watcher
-        .query_one(waiting, &[])
-        .await
-        .unwrap()
-        .get::<_, bool>(0)
-    {
-        assert!(begin.elapsed() < LOCK_WAIT_TIMEOUT);
-        sleep(LOCK_POLL_INTERVAL).await;
-    }
 }
 
 #[tokio::test]

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use tests::postgres::Database;
 use tests::tls_proxy::{Behaviour, ServerError};
-use tests::{App, Event, Function, Response, TlsProxy, User, unique};
+use tests::{App, Event, Function, TlsProxy, User, unique};
 use tokio::time::sleep;
 use tokio_postgres::Client;
+
+use crate::resilience::put;
 
 /// Longest wait for something that the functions do.
 const ACTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,11 +33,6 @@ async fn create_with_setting(setting: &str) -> (Database, Database) {
     (database, of_role)
 }
 
-async fn put(app: &App, user: &User, message: &str) -> Response {
-    app.send(Event::put_quote(message).bearer(&user.token))
-        .await
-}
-
 async fn change_row(holder: &Client, user: &User) {
     let change = "UPDATE user_messages SET message = 'of the holder' WHERE user_id = $1";
     assert_eq!(holder.execute(change, &[&user.id]).await.unwrap(), 1);
@@ -48,6 +45,13 @@ async fn wait_until(mut is_done: impl AsyncFnMut() -> bool) {
         assert!(begin.elapsed() < ACTION_TIMEOUT);
         sleep(ACTION_POLL_INTERVAL).await;
     }
+}
+
+/// Waits until a statement waits for a lock in the client's database.
+pub(crate) async fn wait_for_a_lock(watcher: &Client) {
+    let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity
+                   WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0)";
+    wait_until(async || watcher.query_one(waiting, &[]).await.unwrap().get(0)).await;
 }
 
 #[tokio::test]
@@ -97,10 +101,8 @@ async fn a_conflict_with_another_transaction_is_repeated() {
         let mut holder = database.connect().await;
         let transaction = holder.transaction().await.unwrap();
         change_row(transaction.client(), &user).await;
-        let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity
-                       WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0)";
         let commit = async {
-            wait_until(async || watcher.query_one(waiting, &[]).await.unwrap().get(0)).await;
+            wait_for_a_lock(&watcher).await;
             transaction.commit().await.unwrap();
         };
         let (saved, ()) = tokio::join!(put(&app, &user, "after"), commit);

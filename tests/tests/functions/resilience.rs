@@ -19,11 +19,11 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often something is repeated that depends on chance.
 const CHANCE_ROUNDS: usize = 10;
 
-async fn get(app: &App, user: &User) -> Response {
+pub(crate) async fn get(app: &App, user: &User) -> Response {
     app.send(Event::get_quote().bearer(&user.token)).await
 }
 
-async fn put(app: &App, user: &User, message: &str) -> Response {
+pub(crate) async fn put(app: &App, user: &User, message: &str) -> Response {
     app.send(Event::put_quote(message).bearer(&user.token))
         .await
 }
