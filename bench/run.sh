@@ -43,20 +43,25 @@ unpacked() {
 }
 
 say "building the artefacts"
-with_tools make --no-print-directory build ARCH="$here" LAMBDA_DIR="target/lambda-$here"
+make --no-print-directory build ARCH="$here" LAMBDA_DIR="target/lambda-$here"
 for function in $FUNCTIONS; do
     unpacked "$function" "target/lambda-$here/$function/bootstrap.zip"
 done
 if [ -z "$QUICK" ]; then
     say "building the artefacts for $there, to measure their size"
-    with_tools make --no-print-directory build ARCH="$there" LAMBDA_DIR="target/lambda-$there"
+    make --no-print-directory build ARCH="$there" LAMBDA_DIR="target/lambda-$there"
 fi
 
 say "building the floor in the same way"
-with_tools env CARGO_TARGET_DIR="$OUT/artefacts" cargo lambda build --release --locked --package floor \
+# In the same folder, for the same dependencies: cargo-lambda makes a zip of every
+# program there, and so nothing of the floor stays.
+set --
+for floor in $FLOORS; do set -- "$@" --bin "$floor"; done
+with_tools env CARGO_TARGET_DIR="target/artefacts/$here" cargo lambda build --release --locked "$@" \
     --output-format zip "$flag" --lambda-dir "$OUT/floor"
 for floor in $FLOORS; do
     unpacked "$floor" "$OUT/floor/$floor/bootstrap.zip"
+    rm -f target/artefacts/"$here"/*/release/"$floor"
 done
 unpacked nothing "$OUT/floor/floor-nothing/bootstrap.zip"
 
@@ -77,14 +82,12 @@ done
 sh bench/peers/build.sh
 
 say "building the benchmark"
+set -- --programs "$PROGRAMS" --artefacts "target/lambda-$here"
+if [ -n "$QUICK" ]; then
+    # The tests have compiled its dependencies like this.
+    exec cargo run --locked --bin bench -- "$@" --quick --results "$OUT/results"
+fi
 # Not for deployment: without the link-time optimisation it builds in half the time.
 CARGO_TARGET_DIR=$OUT/harness CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-    cargo build --release --locked --package bench
-
-set -- --artefacts "target/lambda-$here"
-if [ -n "$QUICK" ]; then
-    set -- "$@" --quick --results "$OUT/results"
-else
-    set -- "$@" "target/lambda-$there" --results bench/results
-fi
-exec "$OUT/harness/release/bench" --programs "$PROGRAMS" "$@"
+    cargo build --release --locked --bin bench
+exec "$OUT/harness/release/bench" "$@" "target/lambda-$there" --results bench/results

@@ -21,19 +21,6 @@ esac
 . infra/toolchain.sh
 toolchain "$ARCH"
 
-# The same commit makes the same bytes in whichever folder: no program names one
-# of the builder. Names of files in panics and in errors of C code would.
-# These variables cannot say a folder with a blank. cargo-lambda adds to the first; AWS-LC's TLS is C++.
-for folder in "$PWD=/quotes" "${CARGO_HOME:-$HOME/.cargo}=/cargo"; do
-    case $folder in
-    *[[:space:]]*) continue ;;
-    esac
-    RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$folder"
-    CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=$folder"
-    CXXFLAGS="${CXXFLAGS:+$CXXFLAGS }-ffile-prefix-map=$folder"
-done
-export RUSTFLAGS CFLAGS CXXFLAGS
-
 set --
 for function in $FUNCTIONS; do
     rm -rf "${LAMBDA_DIR:?}/$function"

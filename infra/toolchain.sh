@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Sourced by scripts in the clone's folder: what compiles for Lambda. toolchain ARCH
-# sets PATH and BINDGEN_EXTRA_CLANG_ARGS.
+# Sourced by scripts in the clone's folder: what compiles for Lambda. toolchain ARCH,
+# called once, sets PATH, BINDGEN_EXTRA_CLANG_ARGS and the compilers' flags.
 
 # The version of Amazon Linux 2023, on which provided.al2023 is based.
 GLIBC=2.34
@@ -16,5 +16,17 @@ toolchain() {
     libc=$PWD/.dev/tools/zig/libc/include
     BINDGEN_EXTRA_CLANG_ARGS="-D__GLIBC_MINOR__=${GLIBC#*.} -isystem $libc/$machine-linux-gnu -isystem $libc/generic-glibc \
     -isystem $libc/$machine-linux-any -isystem $libc/any-linux-any"
-    export PATH BINDGEN_EXTRA_CLANG_ARGS
+
+    # The same commit makes the same bytes in whichever folder: no program names one
+    # of the builder. Names of files in panics and in errors of C code would.
+    # These variables cannot say a folder with a blank. cargo-lambda adds to the first; AWS-LC's TLS is C++.
+    for folder in "$PWD=/quotes" "${CARGO_HOME:-$HOME/.cargo}=/cargo"; do
+        case $folder in
+        *[[:space:]]*) continue ;;
+        esac
+        RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$folder"
+        CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=$folder"
+        CXXFLAGS="${CXXFLAGS:+$CXXFLAGS }-ffile-prefix-map=$folder"
+    done
+    export PATH BINDGEN_EXTRA_CLANG_ARGS RUSTFLAGS CFLAGS CXXFLAGS
 }
