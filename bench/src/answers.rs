@@ -2,7 +2,7 @@
 //! request, and a refusal without a token.
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::Event;
 
 use crate::console;
@@ -22,7 +22,7 @@ pub(crate) async fn compare(programs: &[Program], world: &World) -> anyhow::Resu
     Ok(())
 }
 
-/// The quote in a program's answer, after a request that it must refuse.
+/// The quote in a program's answer and its tag, after a request that it must refuse.
 async fn quote(program: &Program, world: &World) -> anyhow::Result<Value> {
     let environment = Environment::start(program, world).await?;
     let (answer, _) = environment.invoke(&payload(Event::get_quote())).await?;
@@ -30,5 +30,6 @@ async fn quote(program: &Program, world: &World) -> anyhow::Result<Value> {
     ensure!(*status == 401, "{name} answers {status} without a token");
     let (answer, _) = environment.invoke(&program.events[0]).await?;
     let body = answer["body"].as_str().context("no body")?;
-    Ok(serde_json::from_str(body)?)
+    let quote: Value = serde_json::from_str(body)?;
+    Ok(json!({ "quote": quote, "etag": answer["headers"]["etag"] }))
 }

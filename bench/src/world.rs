@@ -9,6 +9,7 @@ use dev::guard::{Guard, RunId};
 use dev::postgres::Server;
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
+use shared::quote::FIND_QUOTE_SQL;
 use tempfile::TempDir;
 use tests::event::{API_DOMAIN, Sender};
 use tests::postgres::Database;
@@ -124,13 +125,15 @@ impl World {
     }
 
     /// The environment variables as the template sets them, for a way to the
-    /// database.
+    /// database, and one that only the peers read.
     pub(crate) fn variables_for(&self, database: &Database) -> Variables {
         let roots = database.ca.to_string_lossy().into_owned();
         let mut variables = self.instance.variables();
         variables.insert("DATABASE_URL", database.url.clone());
         variables.insert("PGSSLROOTCERT", roots.clone());
         variables.insert("SSL_CERT_FILE", roots);
+        // The peers read the statement from here, so that they always run that of get-quote.
+        variables.insert("FIND_QUOTE_SQL", FIND_QUOTE_SQL.to_owned());
         variables
     }
 

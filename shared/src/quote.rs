@@ -188,7 +188,8 @@ macro_rules! quote {
     };
 }
 
-const FIND: &str = concat!(
+/// The statement of [`find`]; the benchmark gives it to what it compares with.
+pub const FIND_QUOTE_SQL: &str = concat!(
     "SELECT ",
     quote!("user_messages"),
     " FROM user_messages WHERE user_id = $1"
@@ -304,7 +305,7 @@ pub async fn rights(database: &Database) -> Result<String, DatabaseError> {
 /// The database cannot be reached or refuses.
 pub async fn find(database: &Database, user: &UserId) -> Result<Option<Quote>, DatabaseError> {
     let parameters = [(&user.as_str() as _, Type::TEXT)];
-    let found = database.run(FIND, &parameters).await?;
+    let found = database.run(FIND_QUOTE_SQL, &parameters).await?;
     found.rows.first().map(quote).transpose()
 }
 

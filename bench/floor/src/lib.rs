@@ -14,12 +14,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-/// The statement of `GET /api/quote`, word for word.
-pub const FIND_QUOTE_SQL: &str = r#"SELECT message,
-    to_char(to_timestamp(extract(epoch FROM create_ts)) AT TIME ZONE 'UTC',
-            'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-    FROM user_messages WHERE user_id = $1"#;
-
 /// An environment variable.
 ///
 /// # Errors

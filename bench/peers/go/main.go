@@ -21,14 +21,9 @@ import (
 	"github.com/jackc/pgx/v4"
 )
 
-// The statement of get-quote, word for word.
-const find = `SELECT message,
-  to_char(to_timestamp(extract(epoch FROM create_ts)) AT TIME ZONE 'UTC',
-          'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-  FROM user_messages WHERE user_id = $1`
-
 var (
 	ctx      = context.Background()
+	find     = os.Getenv("FIND_QUOTE_SQL")
 	origin   = os.Getenv("PUBLIC_ORIGIN")
 	key      *rsa.PublicKey
 	database *pgx.Conn
@@ -72,12 +67,15 @@ func getQuote(e event) answer {
 		return reply(401, map[string]int{"status": 401})
 	}
 	var q quote
-	err = database.QueryRow(ctx, find, c.Subject).Scan(&q.Message, &q.SavedAt)
+	var version string
+	err = database.QueryRow(ctx, find, c.Subject).Scan(&q.Message, &q.SavedAt, &version)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return reply(404, map[string]int{"status": 404})
 	}
 	check(err)
-	return reply(200, q)
+	found := reply(200, q)
+	found.Headers["etag"] = `"` + version + `"`
+	return found
 }
 
 func reply(status int, body interface{}) answer {

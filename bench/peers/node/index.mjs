@@ -9,13 +9,7 @@ import { readFileSync } from "node:fs";
 import { verifyToken } from "@clerk/backend";
 import pg from "pg";
 
-// The statement of get-quote, word for word.
-const FIND = `SELECT message,
-  to_char(to_timestamp(extract(epoch FROM create_ts)) AT TIME ZONE 'UTC',
-          'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "savedAt"
-  FROM user_messages WHERE user_id = $1`;
-
-const { CLERK_JWT_KEY, PUBLIC_ORIGIN, DATABASE_URL, AWS_LAMBDA_RUNTIME_API } = process.env;
+const { CLERK_JWT_KEY, PUBLIC_ORIGIN, DATABASE_URL, FIND_QUOTE_SQL, AWS_LAMBDA_RUNTIME_API } = process.env;
 
 const url = new URL(DATABASE_URL);
 const database = new pg.Client({
@@ -36,14 +30,16 @@ async function getQuote(event) {
   } catch {
     return answer(401, { status: 401 });
   }
-  const { rows } = await database.query(FIND, [claims.sub]);
-  return rows.length ? answer(200, rows[0]) : answer(404, { status: 404 });
+  const { rows } = await database.query({ text: FIND_QUOTE_SQL, values: [claims.sub], rowMode: "array" });
+  if (!rows.length) return answer(404, { status: 404 });
+  const [message, savedAt, version] = rows[0];
+  return answer(200, { message, savedAt }, { etag: `"${version}"` });
 }
 
-function answer(statusCode, body) {
+function answer(statusCode, body, headers = {}) {
   return {
     statusCode,
-    headers: { "content-type": "application/json", "cache-control": "private, no-store" },
+    headers: { "content-type": "application/json", "cache-control": "private, no-store", ...headers },
     body: JSON.stringify(body),
   };
 }

@@ -11,17 +11,12 @@ import os
 import jwt
 import psycopg
 
-# The statement of get-quote, word for word.
-FIND = """SELECT message,
-  to_char(to_timestamp(extract(epoch FROM create_ts)) AT TIME ZONE 'UTC',
-          'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-  FROM user_messages WHERE user_id = %s"""
-
+FIND = os.environ["FIND_QUOTE_SQL"]
 ORIGIN = os.environ["PUBLIC_ORIGIN"]
 KEY = jwt.get_algorithm_by_name("RS256").prepare_key(os.environ["CLERK_JWT_KEY"])
 REQUIRED = {"require": ["exp", "sub"]}
 
-database = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
+database = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True, cursor_factory=psycopg.RawCursor)
 
 
 def get_quote(event):
@@ -35,11 +30,12 @@ def get_quote(event):
     row = database.execute(FIND, (claims["sub"],)).fetchone()
     if row is None:
         return answer(404, {"status": 404})
-    return answer(200, {"message": row[0], "savedAt": row[1]})
+    message, saved_at, version = row
+    return answer(200, {"message": message, "savedAt": saved_at}, etag=f'"{version}"')
 
 
-def answer(status, body):
-    headers = {"content-type": "application/json", "cache-control": "private, no-store"}
+def answer(status, body, **headers):
+    headers |= {"content-type": "application/json", "cache-control": "private, no-store"}
     return {"statusCode": status, "headers": headers, "body": json.dumps(body)}
 
 

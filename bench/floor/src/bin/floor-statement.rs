@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{anyhow, ensure};
 use shared::database::{ConnectOptions, connect};
+use shared::quote::FIND_QUOTE_SQL;
 use tokio::runtime::Builder;
 use tokio_postgres::types::Type;
 
@@ -17,8 +18,7 @@ fn main() -> anyhow::Result<()> {
 
     floor::for_each_line(|| {
         let begin = Instant::now();
-        let rows =
-            runtime.block_on(client.query_typed(floor::FIND_QUOTE_SQL, &[(&user, Type::TEXT)]))?;
+        let rows = runtime.block_on(client.query_typed(FIND_QUOTE_SQL, &[(&user, Type::TEXT)]))?;
         let took = begin.elapsed();
         ensure!(rows.len() == 1, "USER_ID has no quote");
         Ok(took)

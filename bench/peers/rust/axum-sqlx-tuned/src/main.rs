@@ -4,18 +4,19 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, ETAG};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use common::{FIND_QUOTE_SQL, Quote, Verifier, variable};
+use common::{Quote, Verifier, variable};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 
 struct App {
     connection: Mutex<PgConnection>,
     verifier: Verifier,
+    find: String,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -24,6 +25,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let app = App {
         connection: Mutex::new(connection),
         verifier: Verifier::from_env(),
+        find: variable("FIND_QUOTE_SQL"),
     };
     let app = Router::new()
         .route("/api/quote", get(get_quote))
@@ -38,12 +40,13 @@ async fn get_quote(
     let authorization = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok());
     let user = app.verifier.user(authorization);
     let user = user.ok_or(StatusCode::UNAUTHORIZED)?;
-    let row: Option<(String, String)> = sqlx::query_as(FIND_QUOTE_SQL)
+    let row: Option<(String, String, String)> = sqlx::query_as(&app.find)
         .bind(user)
         .fetch_optional(&mut *app.connection.lock().await)
         .await
         .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-    let (message, saved_at) = row.ok_or(StatusCode::NOT_FOUND)?;
-    let headers = [(CACHE_CONTROL, "private, no-store")];
+    let (message, saved_at, version) = row.ok_or(StatusCode::NOT_FOUND)?;
+    let tag = format!("\"{version}\"");
+    let headers = [(CACHE_CONTROL, "private, no-store".to_owned()), (ETAG, tag)];
     Ok((headers, Json(Quote { message, saved_at })).into_response())
 }

@@ -1,15 +1,9 @@
-//! What the Rust peers have in common: the statement, the quote, the token.
+//! What the Rust peers have in common: the quote, the token, the environment.
 
 use std::env;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::{Deserialize, Serialize};
-
-/// The statement of get-quote, word for word.
-pub const FIND_QUOTE_SQL: &str = r#"SELECT message,
-    to_char(to_timestamp(extract(epoch FROM create_ts)) AT TIME ZONE 'UTC',
-            'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-    FROM user_messages WHERE user_id = $1"#;
 
 /// What is answered.
 #[derive(Serialize)]

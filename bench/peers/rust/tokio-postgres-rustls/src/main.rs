@@ -1,8 +1,9 @@
 //! get-quote with tokio-postgres and rustls on ring: one thread, one connection
 //! that is opened in init, one round trip for a statement.
 
-use common::{FIND_QUOTE_SQL, Quote, Verifier, variable};
-use lambda_http::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use common::{Quote, Verifier, variable};
+use lambda_http::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use lambda_http::http::response::Builder;
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -15,8 +16,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 async fn main() -> Result<(), Error> {
     let verifier = Verifier::from_env();
     let client = connect().await?;
-    let (verifier, client) = (&verifier, &client);
-    run(service_fn(|request| get_quote(verifier, client, request))).await
+    let find = variable("FIND_QUOTE_SQL");
+    let (verifier, client, find) = (&verifier, &client, &*find);
+    run(service_fn(|request| {
+        get_quote(verifier, client, find, request)
+    }))
+    .await
 }
 
 async fn connect() -> Result<Client, Error> {
@@ -42,29 +47,28 @@ async fn connect() -> Result<Client, Error> {
 async fn get_quote(
     verifier: &Verifier,
     client: &Client,
+    find: &str,
     request: Request,
 ) -> Result<Response<Body>, Error> {
     let authorization = request.headers().get(AUTHORIZATION);
     let authorization = authorization.and_then(|value| value.to_str().ok());
     let Some(user) = verifier.user(authorization) else {
-        return respond(401, Body::Empty);
+        return Ok(respond(401).body(Body::Empty)?);
     };
-    let rows = client
-        .query_typed(FIND_QUOTE_SQL, &[(&user, Type::TEXT)])
-        .await?;
+    let rows = client.query_typed(find, &[(&user, Type::TEXT)]).await?;
     let Some(row) = rows.first() else {
-        return respond(404, Body::Empty);
+        return Ok(respond(404).body(Body::Empty)?);
     };
     let (message, saved_at) = (row.get(0), row.get(1));
     let quote = Quote { message, saved_at };
-    respond(200, serde_json::to_string(&quote)?.into())
+    let version: &str = row.get(2);
+    let response = respond(200).header(ETAG, format!("\"{version}\""));
+    Ok(response.body(serde_json::to_string(&quote)?.into())?)
 }
 
-fn respond(status: u16, body: Body) -> Result<Response<Body>, Error> {
-    let response = Response::builder()
+fn respond(status: u16) -> Builder {
+    Response::builder()
         .status(status)
         .header(CONTENT_TYPE, "application/json")
         .header(CACHE_CONTROL, "private, no-store")
-        .body(body)?;
-    Ok(response)
 }
