@@ -1,5 +1,7 @@
 //! The migrations: numbered SQL files, and the ledger of those applied.
 
+pub mod roles;
+
 mod embedded {
     refinery::embed_migrations!("sql");
 }

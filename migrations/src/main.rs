@@ -1,26 +1,46 @@
-//! `make migrate` without the rest of the workspace, for deployments: applies the
-//! migrations that are missing.
+//! What a deployment does to a database, without the rest of the workspace.
+//!
+//! - without an argument: applies the migrations that are missing, as `make migrate`
+//! - `roles`: makes the roles that the functions connect as, and prints their URLs as
+//!   the JSON of a stage's secret
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use shared::config::{from_env, migration_database};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match migrate().await {
-        Ok(applied) => {
-            say(&migrations::summary(&applied));
+    let argument = std::env::args().nth(1);
+    match run(argument.as_deref()).await {
+        Ok(said) => {
+            say(&said);
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("migrate: {error:#}");
+            let command = argument.as_deref().unwrap_or("migrate");
+            eprintln!("{command}: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn migrate() -> anyhow::Result<Vec<String>> {
-    migrations::apply(&migration_database(&from_env)?).await
+/// Does what the argument says, and returns what to print.
+async fn run(argument: Option<&str>) -> anyhow::Result<String> {
+    match argument {
+        None => {
+            let applied = migrations::apply(&migration_database(&from_env)?).await?;
+            Ok(migrations::summary(&applied))
+        }
+        Some("roles") => {
+            let made = migrations::roles::make(&from_env).await?;
+            eprintln!("roles: {}", made.summary);
+            Ok(made.secret.to_string())
+        }
+        Some(_) => {
+            bail!("is no command of this program; it should be roles, or nothing to migrate")
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "a command-line tool")]

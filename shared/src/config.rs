@@ -282,6 +282,15 @@ pub fn migration_database(lookup: Lookup<'_>) -> Result<ConnectOptions, ConfigEr
     }
 }
 
+/// The same database's URL as it is written. There is no default: what needs it makes
+/// the roles that the functions' URLs name.
+///
+/// # Errors
+/// The variable is missing.
+pub fn owner_url(lookup: Lookup<'_>) -> Result<String, ConfigError> {
+    MIGRATION_DATABASE_URL.read_required(lookup)
+}
+
 fn database(variable: &Variable, lookup: Lookup<'_>) -> Result<ConnectOptions, ConfigError> {
     let url = variable.read_required(lookup)?;
     let roots = PGSSLROOTCERT.read(lookup)?;

@@ -31,6 +31,7 @@ mod refusals;
 mod release_before;
 mod repeats;
 mod resilience;
+mod roles;
 mod round_trips;
 mod routes;
 mod same_origin;

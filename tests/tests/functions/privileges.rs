@@ -1,6 +1,7 @@
 //! The functions work with roles that may do no more than they need, made as
 //! infra/README.md says.
 
+use migrations::roles::ROLES;
 use serde_json::json;
 use tests::postgres::Database;
 use tests::{App, Event, Function, unique};
@@ -11,11 +12,7 @@ const INFRA_README: &str = include_str!("../../../infra/README.md");
 /// The password of all roles.
 const ROLE_PASSWORD: &str = "of-the-roles";
 
-/// The roles of infra/README.md: what changes quotes, what only reads them, and
-/// what forgets deleted users.
-const ROLES: [&str; 3] = ["quotes_app", "quotes_reader", "quotes_eraser"];
-
-/// Creates a database with these roles. Returns it for each of them.
+/// Creates a database with the roles of infra/README.md. Returns it for each of them.
 pub(crate) async fn create_roles() -> [Database; 3] {
     let database = Database::empty().await;
     database.migrate().await;
@@ -26,13 +23,30 @@ pub(crate) async fn create_roles() -> [Database; 3] {
         .map(|block| block.replace('…', ROLE_PASSWORD))
         .collect();
     // Roles belong to the server, and other tests make theirs.
-    let names = ROLES.map(|role| format!("{role}_{}", unique()));
+    let names = ROLES.map(|role| format!("{}_{}", role.name, unique()));
     for (role, name) in ROLES.iter().zip(&names) {
-        assert!(sql.contains(role));
-        sql = sql.replace(role, name);
+        assert!(sql.contains(role.name));
+        sql = sql.replace(role.name, name);
     }
     database.connect().await.batch_execute(&sql).await.unwrap();
     names.map(|role| database.as_role(&role, ROLE_PASSWORD))
+}
+
+#[test]
+fn what_is_documented_is_what_the_program_grants() {
+    let documented = INFRA_README.lines().map(str::trim);
+    let documented: Vec<_> = documented
+        .filter(|line| line.starts_with("GRANT "))
+        .collect();
+    let granted: Vec<_> = ROLES
+        .iter()
+        .flat_map(|role| {
+            role.grants
+                .iter()
+                .map(|(p, on)| format!("GRANT {p} ON {on} TO {};", role.name))
+        })
+        .collect();
+    assert_eq!(documented, granted);
 }
 
 #[tokio::test]
