@@ -6,6 +6,7 @@
 #   ARCH, LAMBDA_DIR as for infra/build.sh
 #   MIGRATIONS       the program that applies them; by default it is built
 #   ARTIFACT_BUCKET  bucket for the artefacts; by default one that SAM makes
+#   EXECUTION_ROLE_ARN  role with which CloudFormation changes the stack; by default the caller's rights
 set -eu
 # shellcheck source=infra/stage.sh
 . "$(dirname "$0")/stage.sh"
@@ -154,6 +155,7 @@ if [ -n "${ARTIFACT_BUCKET:-}" ]; then
 else
     set -- --resolve-s3
 fi
+[ -z "${EXECUTION_ROLE_ARN:-}" ] || set -- "$@" --role-arn "$EXECUTION_ROLE_ARN"
 # Each release has its own prefix and so publishes a new version of every
 # function: `make rollback` can then find the versions of one release.
 sam deploy "$@" --language-extensions --tags "Application=quotes Stage=$STAGE" \

@@ -6,6 +6,7 @@ set -eu
 # shellcheck source=infra/stage.sh
 . "$(dirname "$0")/stage.sh"
 
+# shellcheck disable=SC2119 # no further tool
 begin
 state=$(state)
 [ -n "$state" ] || fail "there is no stack $stack in $region"

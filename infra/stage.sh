@@ -1,4 +1,4 @@
-# Sourced by deploy.sh, rollback.sh, logs.sh and destroy.sh: which stage, with
+# Sourced by deploy.sh, rollback.sh, logs.sh, destroy.sh and account.sh: which stage, with
 # which tools, in whose account.
 #
 #   STAGE  a stack of its own, quotes-<stage>. What infra/stages/<stage>.env
@@ -36,7 +36,11 @@ begin() {
     [ "$malformed" = 0 ] ||
         fail "STAGE is malformed; it should be a name of up to 20 lower-case letters, digits and hyphens"
     stack=quotes-$STAGE
+    enter "$@"
+}
 
+# enter [TOOL HOW]...: with these tools, into the account and the region.
+enter() {
     lacking=
     need aws "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
     while [ $# -gt 0 ]; do
@@ -47,7 +51,7 @@ begin() {
 
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    if [ -f "infra/stages/$STAGE.env" ]; then
+    if [ -f "infra/stages/${STAGE:-}.env" ]; then
         # Windows ends a line with CR LF.
         tr -d '\r' <"infra/stages/$STAGE.env" >"$work/stage.env"
         set -a

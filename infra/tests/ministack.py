@@ -35,6 +35,8 @@ class Ministack:
             "MINISTACK_REGION": REGION,
             # The functions run as processes of this machine.
             "LAMBDA_EXECUTOR": "local",
+            # Identity policies are enforced. The key "test" is the account's root.
+            "AUTH": "true",
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
         }

@@ -21,6 +21,7 @@ TIMEOUTS = {"render-page": 12}
 # The function that exists only where it is asked for, and its route.
 WEBHOOK, WEBHOOK_ROUTE = "clerk-webhook", "POST /api/webhooks/clerk"
 LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
+BOUNDARY = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
 TRACE = {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"}
 
 
@@ -72,6 +73,8 @@ def roles_write_one_log_and_nothing_more(resources):
             yield f"the role of {name} may do something else than write the function's log and, if asked for, traces"
         if role.get("ManagedPolicyArns"):
             yield f"the role of {name} has a managed policy"
+        if role.get("PermissionsBoundary") != BOUNDARY:
+            yield f"the role of {name} is not bounded when it is asked for"
         trusted = [s["Principal"] for s in role["AssumeRolePolicyDocument"]["Statement"]]
         if trusted != [{"Service": "lambda.amazonaws.com"}]:
             yield f"the role of {name} can be assumed by {trusted}"

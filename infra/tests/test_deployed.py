@@ -1,4 +1,5 @@
-"""Deployed for real, on this machine: the commands, the template and the binaries as they are.
+"""Deployed for real, on this machine: the commands, the template and the binaries as they are,
+with the rights of GitHub's role of the stage.
 
 The tests follow the life of a stack, so they run in the order of this file:
 deployed, updated, rolled back, destroyed.
@@ -13,13 +14,14 @@ import urllib.parse
 
 import pytest
 
+import account
 import clerk
 import commands
 import postgres
 import stages
 from browser import Browser
 
-STAGE = "test"
+STAGE = "staging"
 SECRET = f"quotes/{STAGE}/database"
 WEBHOOK = "/api/webhooks/clerk"
 CLERK_SECRET_KEY = "sk_test_c2VjcmV0"
@@ -44,6 +46,8 @@ class Deployment:
             CLERK_SIGN_IN_URL=f"{clerk.address(self.clerk_port)}/sign-in",
             CLERK_WEBHOOK="true",
         )
+        self.administrator = dict(self.settings)
+        self.settings |= account.of_github(aws, STAGE, account.create(aws)[STAGE])
         self.migrations = {"MIGRATE": "1", "MIGRATION_DATABASE_URL": database}
         self.clerk = None
 
@@ -193,14 +197,14 @@ def test_no_function_gets_clerks_secret_key_unasked(deployed):
 
 
 def test_the_log_has_what_the_functions_said(deployed):
-    result = commands.run("logs", **deployed.settings)
+    result = commands.run("logs", **deployed.administrator)
     assert result.returncode == 0, result.stderr
     assert "REPORT RequestId" in result.stdout
     assert "__clerk_handshake" not in result.stdout
 
 
 def test_two_stages_live_side_by_side(deployed):
-    other = deployed.settings | {"STAGE": "other", "DATABASE_SECRET": SECRET, "CLERK_WEBHOOK": "false"}
+    other = deployed.administrator | {"STAGE": "other", "DATABASE_SECRET": SECRET, "CLERK_WEBHOOK": "false"}
     result = commands.run("deploy", **other)
     assert result.returncode == 0, result.stdout + result.stderr
     url = result.stdout.splitlines()[-1].removesuffix(" answers")
@@ -289,7 +293,7 @@ def test_a_rollback_goes_to_the_release_before(rolled_back):
 def test_there_is_nothing_before_the_first_release(rolled_back):
     result = commands.run("rollback", **rolled_back.settings)
     assert result.returncode == 1
-    assert "there is no release of quotes-test before" in result.stderr
+    assert "there is no release of quotes-staging before" in result.stderr
 
 
 def test_the_next_deployment_ends_the_rollback(rolled_back):
@@ -314,6 +318,6 @@ def test_destroying_leaves_nothing_but_the_secret(rolled_back):
     assert [a for a in aws.client("apigatewayv2").get_apis()["Items"] if a["Name"] == stack] == []
     groups = aws.client("logs").describe_log_groups()["logGroups"]
     assert [g for g in groups if stack in g["logGroupName"]] == []
-    bucket = aws.client("s3").list_buckets()["Buckets"][0]["Name"]
+    bucket = rolled_back.settings["ARTIFACT_BUCKET"]
     assert "Contents" not in aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"{stack}/")
     assert aws.client("secretsmanager").describe_secret(SecretId=SECRET)["Name"] == SECRET

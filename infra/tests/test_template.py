@@ -70,6 +70,7 @@ SETTINGS = "Stage/Properties/DefaultRouteSettings"
         (f"{STATEMENT}/Resource", "*", "the role of get-quote may do something else"),
         (f"{STATEMENT}/Resource", {"Fn::GetAtt": ["SaveQuoteLogs", "Arn"]}, "the role of get-quote may do"),
         (f"{STATEMENT}/Action", ["logs:*"], "the role of get-quote may do something else"),
+        ("SaveQuoteRole/Properties/PermissionsBoundary", None, "the role of save-quote is not bounded"),
         ("GetQuoteRole/Properties/ManagedPolicyArns", ["arn:aws:iam::aws:policy/A"], "has a managed policy"),
         ("GetQuote/Properties/Role", {"Fn::GetAtt": ["SaveQuoteRole", "Arn"]}, "a role is shared"),
         ("GetQuoteLogs/Properties/RetentionInDays", None, "GetQuoteLogs is kept for ever"),
@@ -169,6 +170,8 @@ def test_the_deploy_command_reads_every_parameter_as_yaml_does():
         ("DatabaseSecret", ["quotes/staging/database"], ["", "postgresql://o:pw@h/d"]),
         ("LogRetentionDays", ["30"], ["", "31", "0"]),
         ("ReservedConcurrency", ["", "10"], ["0", "-1", "ten"]),
+        ("PermissionsBoundary", ["", "arn:aws:iam::123456789012:policy/boundary-quotes-staging"],
+         ["boundary", "arn:aws:iam::123456789012:role/r"]),
         ("CertificateArn", ["", "arn:aws:acm:eu-west-1:123456789012:certificate/ab-12"], ["ab-12"]),
     ],
 )

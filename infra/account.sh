@@ -1,0 +1,42 @@
+#!/bin/sh
+# Makes or updates what deployments from GitHub need of the AWS account: `make account`.
+# account.yaml says what that is, and the last lines say which settings follow from it.
+#
+#   GITHUB_REPOSITORY  owner/name; by default that of the remote "origin"
+#   HOSTED_ZONE_ID     the zone in which production's deployment makes the domain's record
+set -eu
+# shellcheck source=infra/stage.sh
+. "$(dirname "$0")/stage.sh"
+
+unset STAGE
+stack='account-quotes'
+enter
+
+repository=${GITHUB_REPOSITORY:-$(git remote get-url origin 2>/dev/null |
+    sed -n 's|\.git$||; s|.*github\.com[:/]\([^/]*/[^/]*\)$|\1|p')}
+echo "$repository" | grep -qx '[^/ ]\{1,\}/[^/ ]\{1,\}' ||
+    fail "GITHUB_REPOSITORY is not set or malformed; it should be owner/name"
+
+state=$(state)
+case $state in
+*_IN_PROGRESS) fail "$stack is being changed ($state): wait, then run it again" ;;
+ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | DELETE_FAILED)
+    fail "$stack is not complete ($state): run aws cloudformation delete-stack --stack-name $stack, then make account again" ;;
+esac
+
+# The account's identity provider, unless an earlier run has made it.
+own=$(aws cloudformation list-stack-resources --stack-name "$stack" --output text \
+    --query "StackResourceSummaries[?LogicalResourceId=='GitHub'].PhysicalResourceId" 2>/dev/null || :)
+provider=$(aws iam list-open-id-connect-providers --output text \
+    --query "OpenIDConnectProviderList[?ends_with(Arn, '/token.actions.githubusercontent.com')].Arn" 2>"$work/said") ||
+    fail "the account's identity providers cannot be listed: $(said)"
+[ -z "$own" ] || provider=
+
+aws cloudformation deploy --stack-name "$stack" --template-file infra/account.yaml --no-fail-on-empty-changeset \
+    --capabilities CAPABILITY_NAMED_IAM CAPABILITY_AUTO_EXPAND --tags Application=quotes \
+    --parameter-overrides "Repository=$repository" "Provider=$provider" "ZoneId=${HOSTED_ZONE_ID:-}" >"$work/done" 2>"$work/said" ||
+    fail "$stack was not changed: $(said)"
+
+echo "account: set these variables in GitHub's environments, and those of a stage but AWS_ROLE_ARN in its file in infra/stages"
+aws cloudformation describe-stacks --stack-name "$stack" --output text \
+    --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' | sed 's/\t/: /'
