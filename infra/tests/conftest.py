@@ -8,9 +8,12 @@ import pytest
 
 import commands
 import ministack
+import postgres
 
-# For parameters.py, which is no test.
-sys.path.insert(0, str(commands.INFRA))
+# For parameters.py and neon.py, which are no tests, and for the stand-in for Neon's API.
+sys.path[:0] = [str(commands.INFRA), str(commands.ROOT / "dev" / "neon")]
+
+import stand_in  # noqa: E402
 
 # SAM's transform asks for a region; nothing here talks to one.
 os.environ["AWS_DEFAULT_REGION"] = ministack.REGION
@@ -36,3 +39,10 @@ def database():
         yield url
         server.stdin.close()
         server.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def neon(database):
+    """A stand-in for Neon's API, whose branches are databases of that Postgres."""
+    with stand_in.Neon(database, lambda statement: postgres.run(database, [statement])) as started:
+        yield started

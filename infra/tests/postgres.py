@@ -14,17 +14,21 @@ PASSWORD = "of-the-roles"
 ROLES = {"url": "quotes_app", "readOnlyUrl": "quotes_reader", "eraserUrl": "quotes_eraser"}
 
 
+def roots(url):
+    """The file with the certificate authority of the server."""
+    return urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)["sslrootcert"][0]
+
+
 def run(url, statements):
     """Runs statements as the role of the URL."""
     parts = urllib.parse.urlsplit(url)
-    roots = urllib.parse.parse_qs(parts.query)["sslrootcert"][0]
     connection = pg8000.native.Connection(
         parts.username,
         password=urllib.parse.unquote(parts.password),
         host=parts.hostname,
         port=parts.port,
         database=parts.path[1:],
-        ssl_context=ssl.create_default_context(cafile=roots),
+        ssl_context=ssl.create_default_context(cafile=roots(url)),
     )
     for statement in statements:
         connection.run(statement)

@@ -1,0 +1,190 @@
+"""Previews, and the stand-in for Neon's API that they are tested with."""
+
+import json
+import subprocess
+
+import pytest
+
+import commands
+import postgres
+import neon as previews
+import stand_in
+
+CLIENTS = commands.ROOT / "dev" / "neon"
+
+
+@pytest.fixture(scope="module")
+def variables(neon):
+    return {
+        "NEON_API_KEY": neon.key,
+        "NEON_API_HOST": neon.address,
+        "NEON_PROJECT_ID": neon.project,
+        "NEON_PARENT_BRANCH": "previews",
+    }
+
+
+@pytest.fixture(scope="module")
+def clients():
+    """Neon's own clients, from npm."""
+    lock, installed = CLIENTS / "package-lock.json", CLIENTS / "node_modules" / ".installed"
+    if not installed.exists() or installed.read_bytes() != lock.read_bytes():
+        subprocess.run(["npm", "ci", "--ignore-scripts", "--loglevel=error"], cwd=CLIENTS, check=True, timeout=300)
+        installed.write_bytes(lock.read_bytes())
+    return CLIENTS / "node_modules"
+
+
+def test_the_official_client_works_with_the_stand_in(neon, variables, clients):
+    command = ["node", clients.parent / "official.mjs"]
+    environment = commands.environment(**variables)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    said = json.loads(result.stdout)
+    uri = said.pop("uri")
+    assert said == {
+        "locked": 423,
+        "statuses": ["running", "finished"],
+        "lives": True,
+        "names": ["preview/pr-1"],
+        "removed": [200, 204],
+        "left": 0,
+        "refused": 401,
+    }
+    with pytest.raises(Exception, match="does not exist"):
+        postgres.run(uri, ["SELECT 1"])
+
+
+def test_the_official_command_works_with_the_stand_in(neon, database, variables, clients, tmp_path):
+    environment = commands.environment(**variables) | {"HOME": str(tmp_path), "CI": "1"}
+    neon.questions = 0
+
+    def neonctl(*arguments):
+        command = [clients / ".bin" / "neonctl", *arguments, "--project-id", neon.project, "--output", "json", "--no-analytics"]
+        result = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result
+
+    name = ("preview/pr-2",)
+    made = neonctl("branches", "create", "--name", *name, "--parent", "previews", "--cu", "0.25")
+    assert json.loads(made.stdout)["branch"]["parent_id"] == neon.parent
+    extended = neonctl("branches", "set-expiration", *name, "--expires-at", previews.expiry())
+    # It waits by itself while the project is busy.
+    assert "Resource is locked" in extended.stderr
+    assert json.loads(extended.stdout)["expires_at"]
+    uri = neonctl("connection-string", *name).stdout.strip()
+    postgres.run(f"{uri}&sslrootcert={postgres.roots(database)}", ["SELECT 1"])
+    neonctl("branches", "delete", *name)
+    assert names(neon) == []
+
+
+def names(neon):
+    """Of the branches of previews."""
+    return sorted(branch["name"] for branch in neon.branches.values() if branch["name"].startswith("preview/"))
+
+
+@pytest.fixture
+def project(neon, variables, monkeypatch):
+    """The client under test; it loses no time."""
+    monkeypatch.setattr(previews, "FIRST_DELAY", 0)
+    monkeypatch.setattr(previews, "POLL_INTERVAL", 0)
+    neon.questions = 2
+    neon.operations.clear()
+    made = previews.Project(variables)
+    yield made
+    neon.troubles.clear()
+    for number in made.numbers():
+        made.delete(number)
+
+
+def asked(neon, method):
+    return sum(asked == method for asked, _ in neon.requests)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+@pytest.mark.parametrize("troubles", [[423, 503, "lost"], [429, 500, "unheard"]])
+def test_whatever_fails_there_is_one_database_and_then_none(neon, project, method, troubles):
+    neon.troubles += [(method, trouble) for trouble in troubles]
+    url = project.owner_url(project.make(7))
+    assert names(neon) == ["preview/pr-7"]
+    postgres.run(url, ["SELECT 1"])
+    assert project.owner_url(project.make(7)) == url
+    project.delete(7)
+    project.delete(7)
+    assert names(neon) == [] and neon.troubles == []
+    with pytest.raises(Exception, match="does not exist"):
+        postgres.run(url, ["SELECT 1"])
+
+
+@pytest.mark.parametrize("status", [423, 503])
+def test_what_always_fails_is_given_up(neon, project, status):
+    neon.troubles += [("GET", status)] * (previews.ATTEMPTS + 1)
+    with pytest.raises(previews.Problem, match=rf"Neon refuses GET /branches \({status}\): try again later"):
+        project.make(7)
+    assert len(neon.troubles) == 1
+
+
+def test_a_post_whose_answer_is_lost_is_not_sent_again(neon, project):
+    before = asked(neon, "POST")
+    neon.troubles.append(("POST", "lost"))
+    project.make(7)
+    assert asked(neon, "POST") == before + 1
+
+
+def test_an_operation_that_does_not_end_is_given_up(neon, project, monkeypatch):
+    monkeypatch.setattr(previews, "OPERATION_TIMEOUT", 0)
+    neon.questions = 10
+    with pytest.raises(previews.Problem, match="Neon's start_compute is still running after 0 s: try again"):
+        project.make(7)
+    monkeypatch.setattr(previews, "OPERATION_TIMEOUT", 300)
+    project.make(7)
+    assert names(neon) == ["preview/pr-7"]
+
+
+def test_the_life_of_a_branch_is_extended(neon, project):
+    branch = neon.branches[project.make(7)["id"]]
+    branch["expires_at"] = "2000-01-01T00:00:00Z"
+    project.make(7)
+    assert branch["expires_at"] > stand_in.stamp()
+
+
+def test_every_page_is_read(neon, project, monkeypatch):
+    for number in (1, 10, 100, 1000):
+        project.make(number)
+    monkeypatch.setattr(neon, "page", 1)
+    assert sorted(project.numbers()) == ["1", "10", "100", "1000"]
+    assert project.find("preview/pr-1")["name"] == "preview/pr-1"
+    assert project.find("preview/pr-") is None
+
+
+def test_a_branch_of_another_parent_is_not_used(neon, project):
+    neon.add("preview/pr-7", neon.main, None)
+    with pytest.raises(previews.Problem, match="preview/pr-7 is a branch of another parent than previews: run"):
+        project.make(7)
+
+
+@pytest.mark.parametrize("kind", ["default", "protected"])
+def test_a_parent_that_is_default_or_protected_is_refused(neon, project, monkeypatch, kind):
+    monkeypatch.setitem(neon.branches[neon.parent], kind, True)
+    with pytest.raises(previews.Problem, match=f"NEON_PARENT_BRANCH is the project's {kind} branch"):
+        project.make(7)
+    assert names(neon) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"NEON_API_KEY": ""}, "NEON_API_KEY is not set; infra/README.md says where to find it"),
+        ({"NEON_PROJECT_ID": ""}, "NEON_PROJECT_ID is not set"),
+        ({"NEON_PARENT_BRANCH": ""}, "NEON_PARENT_BRANCH is not set"),
+        ({"NEON_API_KEY": "wrong"}, "NEON_API_KEY is not accepted by Neon"),
+        ({"NEON_PROJECT_ID": "a/b"}, "NEON_PROJECT_ID is malformed"),
+        ({"NEON_PROJECT_ID": "another"}, "Neon does not find /branches of the project NEON_PROJECT_ID"),
+        ({"NEON_PARENT_BRANCH": "nowhere"}, "NEON_PARENT_BRANCH names a branch that the project does not have (nowhere)"),
+        ({"NEON_API_HOST": "http://127.0.0.1:1"}, "Neon cannot be reached: "),
+    ],
+)
+def test_a_wrong_setting_of_neon_is_one_line(variables, monkeypatch, project, changed, line):
+    with pytest.raises(previews.Problem) as problem:
+        previews.Project(variables | changed).make(7)
+    assert str(problem.value).startswith(line) and "\n" not in str(problem.value)
