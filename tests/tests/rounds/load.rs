@@ -51,10 +51,10 @@ async fn users_read_what_they_saved_while_backends_are_killed() {
         done += of_user.unwrap();
     }
     println!("{LOAD_USERS} users for {seconds} s, {killed} backends killed: {done}");
-    assert!(killed > 10, "{killed}");
+    assert!(killed >= seconds, "{killed}");
     assert!(done.saved > 0 && done.deleted > 0 && done.seen > 0);
     // One retry is not enough where the second connection is killed, too.
-    assert!(done.unavailable * 20 <= done.answers(), "{done}");
+    assert!(done.unavailable * 100 <= done.answers(), "{done}");
 }
 
 /// Kills one after the other; returns how many.
