@@ -28,10 +28,10 @@ def environment(**variables):
     return kept | {"PATH": path} | none | variables
 
 
-def run(command, *, answer="", **variables):
-    """Runs deploy, rollback, logs or destroy as make does."""
+def run(command, *arguments, answer="", **variables):
+    """Runs deploy, rollback, logs or destroy as make does, or preview."""
     return subprocess.run(
-        ["sh", f"infra/{command}.sh"],
+        ["sh", f"infra/{command}.sh", *arguments],
         cwd=ROOT,
         env=environment(**variables),
         input=answer,

@@ -1,12 +1,18 @@
 """Previews, and the stand-in for Neon's API that they are tested with."""
 
 import json
+import os
+import shutil
+import stat
 import subprocess
 
 import pytest
 
+import clerk
 import commands
 import postgres
+import stages
+from browser import Browser
 import neon as previews
 import stand_in
 
@@ -188,3 +194,185 @@ def test_a_wrong_setting_of_neon_is_one_line(variables, monkeypatch, project, ch
     with pytest.raises(previews.Problem) as problem:
         previews.Project(variables | changed).make(7)
     assert str(problem.value).startswith(line) and "\n" not in str(problem.value)
+
+
+STACK = "quotes-pr-7"
+SECRET = "quotes/pr-7/database"
+# Runs a tool of the commands, and kills the command and everything that it started where
+# CUT says so: before or after a call, or within sam's, which first makes a change set.
+TOOL = """#!/bin/sh
+case "$CUT" in
+before:*) case "{name} $*" in ${{CUT#before:}}) kill -9 0 ;; esac ;;
+within:*) case "{name} $*" in ${{CUT#within:}}) {program} "$@" --no-execute-changeset; kill -9 0 ;; esac ;;
+after:*) case "{name} $*" in ${{CUT#after:}}) {program} "$@"; kill -9 0 ;; esac ;;
+esac
+exec {program} "$@"
+"""
+
+
+@pytest.fixture(scope="module")
+def settings(aws, variables):
+    """Of a preview; it is named by the argument."""
+    settings = stages.settings(aws, "pr-7") | variables
+    del settings["STAGE"]
+    return settings
+
+
+@pytest.fixture
+def idle(neon):
+    """Neon, with nothing to do."""
+    neon.operations.clear()
+    neon.questions = 1
+    return neon
+
+
+@pytest.mark.parametrize("arguments", [(), ("up",), ("down",), ("up", "7", "8"), ("sideways", "7"), ("destroy",)])
+def test_wrong_arguments_are_said(settings, arguments):
+    said = commands.complaint(commands.run("preview", *arguments, **settings))
+    assert said.startswith("preview: ") and " should be " in said
+
+
+@pytest.mark.parametrize("command", ["up", "down", "sweep"])
+@pytest.mark.parametrize("number", ["", "0", "07", "7a", "-7", "main", "$(id)", "7 8"])
+def test_a_preview_has_the_number_of_a_pull_request(settings, command, number):
+    said = commands.complaint(commands.run("preview", command, number, **settings))
+    assert said == "preview: N is malformed; it should be the number of a pull request"
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        (
+            {"CLERK_PUBLISHABLE_KEY": clerk.PUBLISHABLE_KEY.replace("pk_test_", "pk_live_")},
+            "CLERK_PUBLISHABLE_KEY is of a production instance; it should be pk_test_",
+        ),
+        ({"DOMAIN_NAME": "a.example.com"}, "DOMAIN_NAME must not be set"),
+        ({"NEON_API_KEY": ""}, "NEON_API_KEY is not set"),
+        ({"NEON_PARENT_BRANCH": "main"}, "NEON_PARENT_BRANCH is the project's default branch"),
+    ],
+)
+def test_a_wrong_setting_makes_no_preview(aws, settings, idle, changed, line):
+    said = commands.complaint(commands.run("preview", "up", "7", **settings | changed))
+    assert said.startswith(f"preview: {line}")
+    assert names(idle) == [] and aws.stacks() == []
+
+
+def test_a_parent_with_quotes_is_refused(settings, idle):
+    parent = idle.url(idle.parent)
+    postgres.migrate(parent)
+    postgres.run(parent, ["INSERT INTO user_messages (user_id, message) VALUES ('user_1', 'Mine.')"])
+    result = commands.run("preview", "up", "7", **settings)
+    postgres.run(parent, ["DELETE FROM user_messages"])
+    said = commands.complaint(result)
+    assert said == "empty: user_messages has rows; previews should be made from a branch without data"
+    assert names(idle) == []
+
+
+class Preview:
+    """Runs preview.sh, and cuts it off."""
+
+    def __init__(self, aws, neon, settings, folder):
+        self.aws, self.neon = aws, neon
+        path = commands.environment()["PATH"]
+        programs = {name: shutil.which(name, path=path) for name in ("aws", "sam", "python3")}
+        programs["migrations"] = "cargo run --quiet --locked --bin migrations --"
+        for name, program in programs.items():
+            tool = folder / name
+            tool.write_text(TOOL.format(name=name, program=program))
+            tool.chmod(stat.S_IRWXU)
+        # What is killed cannot delete its files.
+        variables = {"PATH": f"{folder}{os.pathsep}{path}", "MIGRATIONS": str(folder / "migrations"), "TMPDIR": str(folder)}
+        self.environment = commands.environment(**settings | variables)
+
+    def run(self, *arguments, cut=""):
+        command = ["sh", "infra/preview.sh", *arguments]
+        return subprocess.run(
+            command,
+            cwd=commands.ROOT,
+            env=self.environment | {"CUT": cut},
+            # A process group of its own, to be killed as one.
+            start_new_session=True,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def secrets(self):
+        found = self.aws.client("secretsmanager").list_secrets()["SecretList"]
+        return [secret["Name"] for secret in found if secret["Name"].startswith("quotes/pr-")]
+
+    def databases(self):
+        """Those of previews: all but those of the project's own two branches."""
+        return [name for branch, name in self.neon.databases.items() if branch in self.neon.branches][2:]
+
+
+@pytest.fixture(scope="module")
+def preview(aws, neon, settings, tmp_path_factory):
+    return Preview(aws, neon, settings, tmp_path_factory.mktemp("tools"))
+
+
+UP_CUTS = [
+    "before:python3 infra/neon.py branch *",
+    "after:python3 infra/neon.py branch *",
+    "after:migrations ",
+    "after:migrations roles",
+    "before:aws secretsmanager create-secret *",
+    "after:aws secretsmanager create-secret *",
+    "within:sam deploy *",
+    "after:sam deploy *",
+]
+
+
+def test_up_can_be_cut_off_anywhere_and_repeated(aws, idle, preview):
+    idle.troubles.append(("POST", "lost"))
+    for cut in UP_CUTS:
+        assert preview.run("up", "7", cut=cut).returncode == -9, cut
+    for _ in range(2):
+        result = preview.run("up", "7")
+        assert result.returncode == 0, result.stdout + result.stderr
+        url = result.stdout.splitlines()[-1]
+        assert Browser().request("GET", url + "/api/quote").status == 401
+        assert aws.stacks() == [STACK]
+        assert preview.secrets() == [SECRET]
+        assert names(idle) == ["preview/pr-7"] and len(preview.databases()) == 1
+        secret = json.loads(aws.client("secretsmanager").get_secret_value(SecretId=SECRET)["SecretString"])
+        assert secret.keys() == {"url", "readOnlyUrl", "eraserUrl"}
+        assert all(preview.databases()[0] in value for value in secret.values())
+        said = result.stdout + result.stderr
+        assert not any(hidden in said for hidden in (*secret.values(), idle.key, idle.owner.password))
+
+
+def test_the_sweep_keeps_what_is_open(aws, idle, preview):
+    for number in (8, 9):
+        aws.put_secret(f"quotes/pr-{number}/database", {})
+    # Nobody needs it, and no pull request either.
+    aws.put_secret("quotes/pr-x/database", {})
+    idle.add("preview/pr-8", idle.parent, None)
+    idle.add("preview/pr-9000", idle.main, None)
+    # The branch of 9 has expired.
+    result = preview.run("sweep", "7", "9")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert names(idle) == ["preview/pr-7"] and aws.stacks() == [STACK]
+    assert sorted(preview.secrets()) == [SECRET, "quotes/pr-x/database"]
+    aws.client("secretsmanager").delete_secret(SecretId="quotes/pr-x/database", ForceDeleteWithoutRecovery=True)
+
+
+DOWN_CUTS = [
+    "before:aws cloudformation delete-stack *",
+    "after:aws cloudformation delete-stack *",
+    "after:aws secretsmanager delete-secret *",
+    "after:python3 infra/neon.py delete *",
+]
+
+
+def test_down_can_be_cut_off_anywhere_and_repeated(aws, idle, preview):
+    idle.troubles.append(("DELETE", "lost"))
+    for cut in DOWN_CUTS:
+        assert preview.run("down", "7", cut=cut).returncode == -9, cut
+    for _ in range(2):
+        result = preview.run("down", "7")
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert result.stdout.endswith("preview: nothing is left of pr-7\n")
+        assert aws.stacks() == [] and aws.variables_of("pr-7") == {}
+        assert preview.secrets() == [] and names(idle) == [] and preview.databases() == []

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use refinery::Migration;
 use shared::database::{ConnectOptions, connect};
 use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
 
 /// Key of the advisory lock that lets one person migrate at a time: the bytes
 /// of `quotemig`, so that no other application is likely to use it.
@@ -30,10 +31,7 @@ pub async fn apply(options: &ConnectOptions) -> Result<Vec<String>> {
         .context("cannot connect to the database")?;
     // The connection holds the lock, so that it is released when the connection ends.
     client
-        .query_typed(
-            "SELECT pg_advisory_lock($1)",
-            &[(&LOCK, tokio_postgres::types::Type::INT8)],
-        )
+        .query_typed("SELECT pg_advisory_lock($1)", &[(&LOCK, Type::INT8)])
         .await
         .context("waiting for another migration")?;
     let report = embedded::migrations::runner()
@@ -70,14 +68,33 @@ pub async fn missing(options: &ConnectOptions) -> Result<Vec<String>> {
         .collect())
 }
 
-async fn applied_versions(client: &Client) -> Result<Vec<i32>> {
-    let ledger = client
-        .query_typed(
-            "SELECT to_regclass('refinery_schema_history') IS NOT NULL",
-            &[],
-        )
+/// Whether anybody has saved a quote. Before the first migration nobody has.
+///
+/// # Errors
+/// The database cannot be reached.
+pub async fn has_quotes(options: &ConnectOptions) -> Result<bool> {
+    let (client, _driver) = connect(options)
+        .await
+        .context("cannot connect to the database")?;
+    if !has_table(&client, "user_messages").await? {
+        return Ok(false);
+    }
+    let rows = client
+        .query_typed("SELECT FROM user_messages LIMIT 1", &[])
         .await?;
-    if !ledger.iter().any(|row| row.get(0)) {
+    Ok(!rows.is_empty())
+}
+
+async fn has_table(client: &Client, name: &str) -> Result<bool> {
+    let named = [(&name as &(dyn ToSql + Sync), Type::TEXT)];
+    let found = client
+        .query_typed("SELECT to_regclass($1) IS NOT NULL", &named)
+        .await?;
+    Ok(found.iter().any(|row| row.get(0)))
+}
+
+async fn applied_versions(client: &Client) -> Result<Vec<i32>> {
+    if !has_table(client, "refinery_schema_history").await? {
         return Ok(Vec::new());
     }
     let rows = client

@@ -3,10 +3,11 @@
 //! - without an argument: applies the migrations that are missing, as `make migrate`
 //! - `roles`: makes the roles that the functions connect as, and prints their URLs as
 //!   the JSON of a stage's secret
+//! - `empty`: fails if there are quotes, for a database that previews are made from
 
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use shared::config::{from_env, migration_database};
 
 #[tokio::main(flavor = "current_thread")]
@@ -37,8 +38,18 @@ async fn run(argument: Option<&str>) -> anyhow::Result<String> {
             eprintln!("roles: {}", made.summary);
             Ok(made.secret.to_string())
         }
+        Some("empty") => {
+            let quotes = migrations::has_quotes(&migration_database(&from_env)?).await?;
+            ensure!(
+                !quotes,
+                "user_messages has rows; previews should be made from a branch without data"
+            );
+            Ok("user_messages has no rows".to_owned())
+        }
         Some(_) => {
-            bail!("is no command of this program; it should be roles, or nothing to migrate")
+            bail!(
+                "is no command of this program; it should be roles or empty, or nothing to migrate"
+            )
         }
     }
 }
