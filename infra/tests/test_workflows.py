@@ -1,5 +1,6 @@
 """The workflows for GitHub Actions: linted, and least powerful."""
 
+import json
 import pathlib
 import re
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 import commands
-from test_commands import programs
+from test_commands import path_with, programs
 
 WORKFLOWS = sorted((commands.ROOT / ".github" / "workflows").glob("*.yml"))
 DEPENDABOT = commands.ROOT / ".github" / "dependabot.yml"
@@ -157,3 +158,87 @@ def test_what_builds_has_no_token_and_what_has_one_builds_nothing():
     deploy = next(step["env"] for step in jobs["deploy"]["steps"] if step.get("run") == "make deploy")
     assert deploy["BUILD"] == "0" and deploy["MIGRATIONS"] == "target/lambda/migrations"
     assert "cp target/release/migrations target/lambda/" in runs(jobs["build"])
+
+
+def test_a_preview_is_built_without_a_secret_and_deployed_without_compiling():
+    workflow = read("preview.yml")
+    jobs = workflow["jobs"]
+    assert "pull_request_target" not in workflow["on"] and workflow["permissions"] == {}
+    secrets = {name for name, job in jobs.items() if "secrets." in json.dumps(job)}
+    tokens = {name for name, job in jobs.items() if "id-token" in job["permissions"]}
+    environments = {name: job["environment"] for name, job in jobs.items() if "environment" in job}
+    assert secrets == tokens == environments.keys() == {"deploy", "down"}
+    assert environments == {"deploy": "preview", "down": "preview-cleanup"}
+    compiling = {name for name, job in jobs.items() if re.search(r"cargo|rustup|make build", "\n".join(runs(job)))}
+    assert compiling == {"build"}
+    assert jobs["build"]["permissions"] == {"contents": "read"}
+    assert jobs["comment"]["permissions"] == {"pull-requests": "write"}
+    # These run nothing of the pull request.
+    for name in ("reason", "comment", "close"):
+        assert not [step for step in jobs[name]["steps"] if "uses" in step]
+
+
+def test_what_deletes_a_preview_is_the_code_of_the_default_branch():
+    jobs = read("preview.yml")["jobs"]
+    # Not on an event of a pull request, which could change this file.
+    assert jobs["down"]["if"] == "github.event_name != 'pull_request'"
+    checkout = next(step for step in jobs["down"]["steps"] if "checkout" in step.get("uses", ""))
+    assert checkout["with"]["ref"] == "${{ github.event.repository.default_branch }}"
+    assert 'gh workflow run preview.yml --ref "$BRANCH"' in runs(jobs["close"])[0]
+
+
+def test_what_changes_a_preview_is_never_cancelled():
+    groups = {name: job["concurrency"] for name, job in read("preview.yml")["jobs"].items()}
+    assert groups["deploy"] == {"group": "preview-${{ github.event.pull_request.number }}", "cancel-in-progress": False}
+    assert groups["down"] == {"group": "preview-${{ inputs.number || 'sweep' }}", "cancel-in-progress": False}
+
+
+def run_step(folder, step, **variables):
+    """Runs a step as GitHub does; its result, and what it wrote for later jobs and for the summary."""
+    files = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    for file in files.values():
+        file.write_text("")
+    environment = commands.environment(**variables, **{name: str(file) for name, file in files.items()})
+    command = ["bash", "-e", "-c", step["run"]]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    return result, *(file.read_text() for file in files.values())
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({}, ""),
+        ({"FORK": "true"}, "it comes from a fork, which gets no secret"),
+        ({"DRAFT": "true"}, "it is a draft: it gets one when it is ready for review"),
+        ({"AUTHOR": "dependabot[bot]"}, "Dependabot made it, and gets no secret"),
+    ],
+)
+def test_a_pull_request_without_a_preview_is_told_why(tmp_path, event, reason):
+    step = read("preview.yml")["jobs"]["reason"]["steps"][0]
+    event = {"FORK": "false", "DRAFT": "false", "AUTHOR": "ada"} | event
+    result, output, summary = run_step(tmp_path, step, **event)
+    assert result.returncode == 0, result.stderr
+    assert output == f"reason={reason}\n"
+    assert summary == (f"This pull request has no preview: {reason}.\n" if reason else "")
+
+
+ADDRESS = "https://a1b2c3.execute-api.eu-central-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "comments", "commented"),
+    [
+        (ADDRESS, "", True),
+        (ADDRESS, f"Nice.\n{ADDRESS}\n", False),
+        (f"{ADDRESS}/", "", False),
+        (f"{ADDRESS}\n@everyone", "", False),
+        ("https://evil.example", "", False),
+        ("", "", False),
+    ],
+)
+def test_a_comment_is_the_address_and_nothing_else(tmp_path, url, comments, commented):
+    path = path_with(tmp_path, "gh", f"case $2 in view) printf '%s' '{comments}';; *) echo \"$@\" >>{tmp_path}/asked;; esac")
+    step = read("preview.yml")["jobs"]["comment"]["steps"][0]
+    run_step(tmp_path, step, PATH=path, URL=url, NUMBER="7")
+    asked = tmp_path / "asked"
+    assert (asked.read_text() if asked.exists() else "") == (f"pr comment 7 --body {url}\n" if commented else "")
