@@ -39,13 +39,17 @@ settled() {
 
 # put_secret FILE: makes the secret, or gives it another version.
 put_secret() {
-    aws secretsmanager create-secret --name "$DATABASE_SECRET" --secret-string "file://$1" >/dev/null 2>"$work/said" && return
+    set -- --secret-string "file://$1"
+    aws secretsmanager put-secret-value --secret-id "$DATABASE_SECRET" "$@" >/dev/null 2>"$work/said" && return
     case $(said) in
-    *ResourceExistsException*) ;;
-    *deletion*) aws secretsmanager restore-secret --secret-id "$DATABASE_SECRET" >/dev/null ;;
-    *) fail "$DATABASE_SECRET cannot be made: $(said)" ;;
+    *ResourceNotFoundException*) aws secretsmanager create-secret --name "$DATABASE_SECRET" "$@" >/dev/null ;;
+    # Somebody has deleted it by hand.
+    *deletion*)
+        aws secretsmanager restore-secret --secret-id "$DATABASE_SECRET" >/dev/null
+        aws secretsmanager put-secret-value --secret-id "$DATABASE_SECRET" "$@" >/dev/null
+        ;;
+    *) fail "$DATABASE_SECRET cannot be written: $(said)" ;;
     esac
-    aws secretsmanager put-secret-value --secret-id "$DATABASE_SECRET" --secret-string "file://$1" >/dev/null
 }
 
 up() {

@@ -199,10 +199,9 @@ def test_a_wrong_setting_of_neon_is_one_line(variables, monkeypatch, project, ch
 STACK = "quotes-pr-7"
 SECRET = "quotes/pr-7/database"
 # Runs a tool of the commands, and kills the command and everything that it started where
-# CUT says so: before or after a call, or within sam's, which first makes a change set.
+# CUT says so: after a call, or within sam's, which first makes a change set.
 TOOL = """#!/bin/sh
 case "$CUT" in
-before:*) case "{name} $*" in ${{CUT#before:}}) kill -9 0 ;; esac ;;
 within:*) case "{name} $*" in ${{CUT#within:}}) {program} "$@" --no-execute-changeset; kill -9 0 ;; esac ;;
 after:*) case "{name} $*" in ${{CUT#after:}}) {program} "$@"; kill -9 0 ;; esac ;;
 esac
@@ -275,7 +274,10 @@ class Preview:
         self.aws, self.neon = aws, neon
         path = commands.environment()["PATH"]
         programs = {name: shutil.which(name, path=path) for name in ("aws", "sam", "python3")}
-        programs["migrations"] = "cargo run --quiet --locked --bin migrations --"
+        build = ["cargo", "build", "--quiet", "--locked", "--bin", "migrations"]
+        subprocess.run(build, cwd=commands.ROOT, env=commands.environment(), check=True)
+        target = commands.ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+        programs["migrations"] = target / "debug" / "migrations"
         for name, program in programs.items():
             tool = folder / name
             tool.write_text(TOOL.format(name=name, program=program))
@@ -313,11 +315,9 @@ def preview(aws, neon, settings, tmp_path_factory):
 
 
 UP_CUTS = [
-    "before:python3 infra/neon.py branch *",
     "after:python3 infra/neon.py branch *",
     "after:migrations ",
     "after:migrations roles",
-    "before:aws secretsmanager create-secret *",
     "after:aws secretsmanager create-secret *",
     "within:sam deploy *",
     "after:sam deploy *",
@@ -325,22 +325,32 @@ UP_CUTS = [
 
 
 def test_up_can_be_cut_off_anywhere_and_repeated(aws, idle, preview):
+    # What is left of a deployment that failed, and an answer that is lost.
+    bad = {"Resources": {"Bad": {"Type": "AWS::Lambda::Permission", "Properties": {
+        "FunctionName": "{{resolve:secretsmanager:nowhere}}", "Action": "a", "Principal": "p"}}}}
+    formation = aws.client("cloudformation")
+    formation.create_stack(StackName=STACK, TemplateBody=json.dumps(bad), OnFailure="ROLLBACK")
+    with pytest.raises(Exception, match="terminal failure"):
+        formation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
     idle.troubles.append(("POST", "lost"))
     for cut in UP_CUTS:
         assert preview.run("up", "7", cut=cut).returncode == -9, cut
-    for _ in range(2):
-        result = preview.run("up", "7")
-        assert result.returncode == 0, result.stdout + result.stderr
-        url = result.stdout.splitlines()[-1]
-        assert Browser().request("GET", url + "/api/quote").status == 401
-        assert aws.stacks() == [STACK]
-        assert preview.secrets() == [SECRET]
-        assert names(idle) == ["preview/pr-7"] and len(preview.databases()) == 1
-        secret = json.loads(aws.client("secretsmanager").get_secret_value(SecretId=SECRET)["SecretString"])
-        assert secret.keys() == {"url", "readOnlyUrl", "eraserUrl"}
-        assert all(preview.databases()[0] in value for value in secret.values())
-        said = result.stdout + result.stderr
-        assert not any(hidden in said for hidden in (*secret.values(), idle.key, idle.owner.password))
+        assert names(idle) == ["preview/pr-7"]
+    # The last one had deployed everything.
+    assert aws.stacks() == [STACK]
+    # Somebody has deleted the secret by hand.
+    aws.client("secretsmanager").delete_secret(SecretId=SECRET)
+    result = preview.run("up", "7")
+    assert result.returncode == 0, result.stdout + result.stderr
+    url = result.stdout.splitlines()[-1]
+    assert Browser().request("GET", url + "/api/quote").status == 401
+    assert aws.stacks() == [STACK] and preview.secrets() == [SECRET]
+    assert names(idle) == ["preview/pr-7"] and len(preview.databases()) == 1
+    secret = json.loads(aws.client("secretsmanager").get_secret_value(SecretId=SECRET)["SecretString"])
+    assert secret.keys() == {"url", "readOnlyUrl", "eraserUrl"}
+    assert all(preview.databases()[0] in value for value in secret.values())
+    said = result.stdout + result.stderr
+    assert not any(hidden in said for hidden in (*secret.values(), idle.key, idle.owner.password))
 
 
 def test_the_sweep_keeps_what_is_open(aws, idle, preview):
@@ -359,7 +369,6 @@ def test_the_sweep_keeps_what_is_open(aws, idle, preview):
 
 
 DOWN_CUTS = [
-    "before:aws cloudformation delete-stack *",
     "after:aws cloudformation delete-stack *",
     "after:aws secretsmanager delete-secret *",
     "after:python3 infra/neon.py delete *",
