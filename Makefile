@@ -2,7 +2,7 @@
 ARCH ?= arm64
 LAMBDA_DIR ?= target/lambda
 
-.PHONY: help dev token migrate test test-slow account build deploy rollback logs destroy bench
+.PHONY: help dev token migrate test test-slow setup account build deploy rollback logs destroy bench
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,6 +21,9 @@ test: ## Run every test that is not slow, and count them
 
 test-slow: ## Run the slow tests: licences, both architectures, a deployment
 	@sh tests/run.sh slow
+
+setup: ## Ask for what a stage needs, make it and deploy (STAGE=)
+	@sh infra/setup.sh
 
 account: ## Make the roles and the bucket for deployments from GitHub, once (GITHUB_REPOSITORY=owner/name)
 	@sh infra/account.sh

@@ -11,6 +11,13 @@ set -eu
 # shellcheck source=infra/stage.sh
 . "$(dirname "$0")/stage.sh"
 
+# Whoever deploys a stage for the first time can be asked for its settings.
+if [ -t 0 ] && [ -n "${STAGE:-}" ] && [ ! -f "infra/stages/$STAGE.env" ] && [ -z "${CLERK_PUBLISHABLE_KEY:-}" ]; then
+    printf 'There is no infra/stages/%s.env. Set the stage up now, as make setup does (y/n)? ' "$STAGE"
+    read -r answer || :
+    case ${answer:-} in y | yes) exec sh infra/setup.sh ;; esac
+fi
+
 ARCH=${ARCH:-arm64}
 LAMBDA_DIR=${LAMBDA_DIR:-target/lambda}
 DATABASE_SECRET=${DATABASE_SECRET:-quotes/${STAGE:-}/database}
