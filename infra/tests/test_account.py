@@ -56,7 +56,7 @@ def test_making_it_again_changes_nothing(aws, made):
         ("staging", "octo/quotes:environment:staging", "sts.amazonaws.com", True),
         ("production", "octo/quotes:environment:production", "sts.amazonaws.com", True),
         ("pr", "octo/quotes:environment:preview", "sts.amazonaws.com", True),
-        ("pr", "octo/quotes:environment:preview-sweep", "sts.amazonaws.com", True),
+        ("pr", "octo/quotes:environment:preview-cleanup", "sts.amazonaws.com", True),
         ("production", "octo/quotes:environment:staging", "sts.amazonaws.com", False),
         ("production", "octo/quotes:environment:production-2", "sts.amazonaws.com", False),
         ("production", "octo/quotes:ref:refs/heads/main", "sts.amazonaws.com", False),
@@ -286,8 +286,10 @@ def test_nothing_is_allowed_on_everything_but_what_knows_no_names(resources):
                 if statement["Resource"] == "*":
                     found |= set(actions(statement))
     assert {action for action in found if not action.startswith("logs:")} == {
+        "cloudformation:DescribeStacks",
         "cloudformation:GetTemplateSummary",
         "cloudwatch:DescribeAlarms",
+        "secretsmanager:ListSecrets",
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }
