@@ -1,8 +1,9 @@
 #!/bin/sh
-# Builds the artefact of each function and checks it.
+# Builds the artefact of each function and checks it, and for this machine the
+# program that checks a deployment and migrates.
 #
 #   ARCH        arm64 (default) or x86_64
-#   LAMBDA_DIR  where <function>/bootstrap.zip goes (default target/lambda)
+#   LAMBDA_DIR  where <function>/bootstrap.zip and migrations go (default target/lambda)
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,6 +17,13 @@ arm64) flag=--arm64 ;;
 x86_64) flag=--x86-64 ;;
 *) echo "build: ARCH is '$ARCH'; it should be arm64 or x86_64" >&2; exit 1 ;;
 esac
+
+# Without optimizing and before anything is set for the functions: so it is what
+# `make test` builds too, and AWS-LC is not compiled once more.
+python3 dev/tools.py
+cargo build --quiet --locked --bin migrations
+mkdir -p "$LAMBDA_DIR"
+cp -f "${CARGO_TARGET_DIR:-target}/debug/migrations" "$LAMBDA_DIR/"
 
 # shellcheck source=infra/toolchain.sh
 . infra/toolchain.sh

@@ -4,7 +4,8 @@
 #   MIGRATE=1        apply pending migrations first, with MIGRATION_DATABASE_URL
 #   BUILD=0          deploy the existing artefacts
 #   ARCH, LAMBDA_DIR as for infra/build.sh
-#   MIGRATIONS       the program that applies them; by default it is built
+#   PREFLIGHT=strict a database that this machine cannot reach ends it too
+#   MIGRATIONS       the program that checks and migrates; by default that of the artefacts
 #   ARTIFACT_BUCKET  bucket for the artefacts; by default one that SAM makes
 #   EXECUTION_ROLE_ARN  role with which CloudFormation changes the stack; by default the caller's rights
 set -eu
@@ -23,10 +24,8 @@ LAMBDA_DIR=${LAMBDA_DIR:-target/lambda}
 DATABASE_SECRET=${DATABASE_SECRET:-quotes/${STAGE:-}/database}
 
 # Only what is compiled needs it.
-case ${BUILD:-1}:${MIGRATE:-0}:${MIGRATIONS:+given} in
-0:0:* | 0:*:given) set -- ;;
-*) set -- cargo "https://rustup.rs" ;;
-esac
+set -- cargo "https://rustup.rs"
+[ "${BUILD:-1}" != 0 ] || set --
 begin sam "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html" \
     "$@" python3 "apt install python3" curl "apt install curl"
 
@@ -81,14 +80,37 @@ no_secret() {
     esac
 }
 
-# The newest version: after a rotation the next deployment takes it.
-DATABASE_SECRET_VERSION=$(aws secretsmanager get-secret-value --secret-id "$DATABASE_SECRET" \
-    --query VersionId --output text 2>"$work/said") || no_secret
+# The newest version: after a rotation the next deployment takes it. The secret is in
+# no file and in no argument.
+secret=$(aws secretsmanager get-secret-value --secret-id "$DATABASE_SECRET" \
+    --query '[VersionId,SecretString]' --output text 2>"$work/said") || no_secret
+DATABASE_SECRET_VERSION=${secret%%"$(printf '\t')"*}
+secret=${secret#*"$(printf '\t')"}
 
 RELEASE=$(date -u +%Y%m%dT%H%M%SZ)-$(git rev-parse --short HEAD 2>/dev/null || echo unversioned)
 export ARCH DATABASE_SECRET DATABASE_SECRET_VERSION RELEASE
 
-python3 infra/parameters.py infra/template.yaml >"$work/parameters.yaml" || exit 1
+if [ "${BUILD:-1}" = 0 ]; then
+    [ -x "${MIGRATIONS:=$LAMBDA_DIR/migrations}" ] || fail "LAMBDA_DIR has no artefacts: run make build"
+elif [ -z "${MIGRATIONS:-}" ]; then
+    python3 dev/tools.py
+fi
+
+# migrations [ARGUMENT]...: the program of that name.
+migrations() {
+    if [ -n "${MIGRATIONS:-}" ]; then
+        "$MIGRATIONS" "$@"
+    else
+        cargo run --quiet --locked --bin migrations -- "$@"
+    fi
+}
+
+# preflight: judges what the functions will be given, and writes it as the template's parameters.
+preflight() {
+    printf '%s' "$secret" | migrations check infra/template.yaml >"$work/parameters.yaml"
+}
+
+preflight || exit 1
 
 if [ "${BUILD:-1}" = 1 ]; then
     LAMBDA_DIR=$LAMBDA_DIR sh infra/build.sh
@@ -143,17 +165,16 @@ go_back() {
 
 migrated=
 if [ "${MIGRATE:-0}" = 1 ]; then
-    if [ -n "${MIGRATIONS:-}" ]; then
-        migrated=$("$MIGRATIONS")
-    else
-        python3 dev/tools.py
-        migrated=$(cargo run --quiet --locked --bin migrations)
-    fi
+    migrated=$(migrations)
     echo "$migrated"
 fi
-# They are not taken back: a migration only adds, and the release before works with it.
 case $migrated in
-applied*) kept="; the database keeps its migrations ($migrated)" ;;
+applied*)
+    # They are not taken back: a migration only adds, and the release before works with it.
+    kept="; the database keeps its migrations ($migrated)"
+    # What a role may do with a table is known once it is there.
+    preflight || fail "$stack was not deployed$kept"
+    ;;
 *) kept= ;;
 esac
 

@@ -23,6 +23,11 @@ def folder(arch):
     return path
 
 
+def migrations():
+    """The program that checks and migrates, for this machine."""
+    return folder(NATIVE) / "migrations"
+
+
 def unpack(arch, function, target):
     """Unpacks an artefact as Lambda does; the program's path."""
     with zipfile.ZipFile(folder(arch) / function / "bootstrap.zip") as artefact:

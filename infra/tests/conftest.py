@@ -10,7 +10,7 @@ import commands
 import ministack
 import postgres
 
-# For parameters.py and neon.py, which are no tests, and for the stand-in for Neon's API.
+# For check.py and neon.py, which are no tests, and for the stand-in for Neon's API.
 sys.path[:0] = [str(commands.INFRA), str(commands.ROOT / "dev" / "neon")]
 
 import stand_in  # noqa: E402

@@ -110,7 +110,7 @@ def test_a_deployment_gets_every_setting_that_is_documented():
     # The credentials are a role's, and the artefacts are those that were built.
     elsewhere = {"AWS_REGION", "AWS_PROFILE", "ARCH", "LAMBDA_DIR"}
     assert documented >= elsewhere | {"CLERK_PUBLISHABLE_KEY"}
-    assert given.keys() - {"BUILD", "MIGRATIONS", "STAGE", "MIGRATE"} == documented - elsewhere
+    assert given.keys() - {"BUILD", "STAGE", "MIGRATE"} == documented - elsewhere
     for name in documented - elsewhere:
         kind = "secrets" if name == "MIGRATION_DATABASE_URL" else "vars"
         assert given[name] == f"${{{{ {kind}.{name} }}}}"
@@ -128,9 +128,9 @@ def test_a_deployment_is_asked_for_and_has_no_key_of_its_own():
 
 def test_what_was_built_is_deployed_without_cargo(tmp_path):
     path = programs(tmp_path, "sh", "basename", "dirname")
-    result = commands.run("deploy", STAGE="staging", BUILD="0", MIGRATIONS="target/lambda/migrations", PATH=path)
-    assert "deploy: aws is missing" in result.stderr and "cargo" not in result.stderr
     result = commands.run("deploy", STAGE="staging", BUILD="0", MIGRATE="1", PATH=path)
+    assert "deploy: aws is missing" in result.stderr and "cargo" not in result.stderr
+    result = commands.run("deploy", STAGE="staging", PATH=path)
     assert "deploy: cargo is missing" in result.stderr
 
 
@@ -156,8 +156,7 @@ def test_what_builds_has_no_token_and_what_has_one_builds_nothing():
     assert runs(jobs["attest"]) == []
     assert not [step for step in jobs["attest"]["steps"] if "checkout" in step["uses"]]
     deploy = next(step["env"] for step in jobs["deploy"]["steps"] if step.get("run") == "make deploy")
-    assert deploy["BUILD"] == "0" and deploy["MIGRATIONS"] == "target/lambda/migrations"
-    assert "cp target/release/migrations target/lambda/" in runs(jobs["build"])
+    assert deploy["BUILD"] == "0"
 
 
 def test_a_preview_is_built_without_a_secret_and_deployed_without_compiling():

@@ -1,5 +1,6 @@
 //! The migrations: numbered SQL files, and the ledger of those applied.
 
+pub mod check;
 pub mod roles;
 
 mod embedded {

@@ -137,7 +137,7 @@ async fn prove(role: &Role, lookup: Lookup<'_>, url: &str) -> Result<()> {
 
 impl Role {
     /// What is wrong with a role that may do this, as [`quote::rights`] says it.
-    fn problem(&self, rights: &str) -> Option<String> {
+    pub(crate) fn problem(&self, rights: &str) -> Option<String> {
         let rights: HashMap<&str, Vec<&str>> = serde_json::from_str(rights).unwrap_or_default();
         let may = |privilege: &str, table: &str| {
             rights
