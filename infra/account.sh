@@ -2,8 +2,9 @@
 # Makes or updates what deployments from GitHub need of the AWS account: `make account`.
 # account.yaml says what that is, and the last lines say which settings follow from it.
 #
-#   GITHUB_REPOSITORY  owner/name; by default that of the remote "origin"
-#   HOSTED_ZONE_ID     the zone in which production's deployment makes the domain's record
+#   GITHUB_REPOSITORY  owner/name; by default that of the last time, or of the remote "origin"
+#   HOSTED_ZONE_ID     the zone in which production's deployment makes the domain's record;
+#                      by default that of the last time
 set -eu
 # shellcheck source=infra/stage.sh
 . "$(dirname "$0")/stage.sh"
@@ -12,17 +13,25 @@ unset STAGE
 stack='account-quotes'
 enter
 
-repository=${GITHUB_REPOSITORY:-$(git remote get-url origin 2>/dev/null |
-    sed -n 's|\.git$||; s|.*github\.com[:/]\([^/]*/[^/]*\)$|\1|p')}
-echo "$repository" | grep -qx '[^/ ]\{1,\}/[^/ ]\{1,\}' ||
-    fail "GITHUB_REPOSITORY is not set or malformed; it should be owner/name"
-
 state=$(state)
 case $state in
+'' | REVIEW_IN_PROGRESS) first=1 ;;
 *_IN_PROGRESS) fail "$stack is being changed ($state): wait, then run it again" ;;
 ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | DELETE_FAILED)
     fail "$stack is not complete ($state): run aws cloudformation delete-stack --stack-name $stack, then make account again" ;;
+*) first=0 ;;
 esac
+
+# What is not given stays as it was.
+set --
+if [ "$first" = 1 ] || [ -n "${GITHUB_REPOSITORY:-}" ]; then
+    repository=${GITHUB_REPOSITORY:-$(git remote get-url origin 2>/dev/null |
+        sed -n 's|\.git$||; s|.*github\.com[:/]\([^/]*/[^/]*\)$|\1|p')}
+    echo "$repository" | grep -qx '[^/ ]\{1,\}/[^/ ]\{1,\}' ||
+        fail "GITHUB_REPOSITORY is not set or malformed; it should be owner/name"
+    set -- "Repository=$repository"
+fi
+[ -z "${HOSTED_ZONE_ID:-}" ] || set -- "$@" "ZoneId=$HOSTED_ZONE_ID"
 
 # The account's identity provider, unless an earlier run has made it.
 own=$(aws cloudformation list-stack-resources --stack-name "$stack" --output text \
@@ -34,7 +43,7 @@ provider=$(aws iam list-open-id-connect-providers --output text \
 
 aws cloudformation deploy --stack-name "$stack" --template-file infra/account.yaml --no-fail-on-empty-changeset \
     --capabilities CAPABILITY_NAMED_IAM CAPABILITY_AUTO_EXPAND --tags Application=quotes \
-    --parameter-overrides "Repository=$repository" "Provider=$provider" "ZoneId=${HOSTED_ZONE_ID:-}" >"$work/done" 2>"$work/said" ||
+    --parameter-overrides "$@" "Provider=$provider" >"$work/done" 2>"$work/said" ||
     fail "$stack was not changed: $(said)"
 
 echo "account: set these variables in GitHub's environments, and those of a stage but AWS_ROLE_ARN in its file in infra/stages"

@@ -66,7 +66,7 @@ up() {
     export MIGRATION_DATABASE_URL
     echo "preview: migrations and roles"
     migrations
-    migrations roles >"$work/secret.json"
+    migrations roles --replace >"$work/secret.json"
     echo "preview: the secret $DATABASE_SECRET"
     put_secret "$work/secret.json"
     unset MIGRATION_DATABASE_URL
@@ -114,30 +114,31 @@ sweep() {
     failed=
     for number in $found; do
         case " $* " in
-        *" $number "*) echo "$branches" | grep -qx "$number" && continue ;;
+        # Asked again: it may have been made since.
+        *" $number "*) python3 infra/neon.py list | grep -qx "$number" && continue ;;
         esac
         sh infra/preview.sh down "$number" || failed="$failed $number"
     done
     [ -z "$failed" ] || fail "these are not deleted:$failed"
 }
 
+action=${1:-}
+[ $# = 0 ] || shift
 for number in "$@"; do
     case $number in
-    up | down | sweep) ;;
     '' | 0* | *[!0-9]*) fail "N is malformed; it should be the number of a pull request" ;;
     esac
 done
-case ${1:-}:$# in
-up:2 | down:2)
-    number=$2
+case $action:$# in
+up:1 | down:1)
+    number=$1
     STAGE=pr-$number
     begin python3 "apt install python3"
     DATABASE_SECRET=quotes/$STAGE/database
     export STAGE DATABASE_SECRET
-    "$1"
+    "$action"
     ;;
 sweep:*)
-    shift
     STAGE=previews
     begin python3 "apt install python3"
     sweep "$@"

@@ -252,11 +252,14 @@ def owner_by_neon(key):
             raise Problem(f"there is no such branch; there are {', '.join(b['name'] for b in branches)}")
         return found[0]["id"]
 
+    # No other is offered: the default branch may be production's.
     stage = os.environ["STAGE"]
-    usual = next((b["name"] for b in branches if b["name"] == stage or b.get("default")), "")
-    default = stage if any(b["name"] == stage for b in branches) else usual
+    default = stage if any(b["name"] == stage for b in branches) else ""
     chosen = ask("The branch with the stage's data. Each stage needs one of its own.", "Branch", branch, default)
-    database = neon(f"{name}/branches/{chosen}/databases", key)["databases"][0]
+    databases = neon(f"{name}/branches/{chosen}/databases", key)["databases"]
+    if len(databases) != 1:
+        raise Problem(f"this branch has {len(databases)} databases; paste the owner's URL of the right one instead")
+    database = databases[0]
     query = {"branch_id": chosen, "database_name": database["name"], "role_name": database["owner_name"], "pooled": "false"}
     return neon(f"{name}/connection_uri?{urllib.parse.urlencode(query)}", key)["uri"]
 
@@ -271,7 +274,20 @@ def migrations(owner, *arguments):
     return run(*command, *arguments, MIGRATION_DATABASE_URL=owner)
 
 
-def database(answer):
+def roles(owner, replaces):
+    """The URLs of the roles. New passwords for those that exist are agreed to first."""
+    try:
+        return json.loads(migrations(owner, "roles", *(["--replace"] if replaces else [])))
+    except Problem as problem:
+        if "exists already" not in str(problem):
+            raise
+    about = "The database has these roles already. With new passwords, a stage that uses them cannot connect any more."
+    if not agree(about, "Give them new passwords (y/n)"):
+        raise Problem("nothing was changed; it should be the database of this stage")
+    return roles(owner, True)
+
+
+def database(answer, replaces):
     """The URLs of the roles, which are made or get new passwords."""
     if not answer:
         raise Problem("nothing was entered; it should be a Neon API key or postgresql://…")
@@ -284,7 +300,7 @@ def database(answer):
         print(f"setup: the database is in {region[1]}, the stage in {os.environ['AWS_REGION']}: every request goes back and forth")
     print("setup: asks the database; the first time, a program is built for this, which takes some minutes")
     print(migrations(owner).strip())
-    return json.loads(migrations(owner, "roles"))
+    return roles(owner, replaces)
 
 
 def existing_secret(name):
@@ -317,7 +333,7 @@ def set_up_database(folder):
         "Postgres, as the owner of the database: creates the tables and three roles with as few rights as\n"
         "possible, and then forgets this. Either an API key of Neon, from https://console.neon.tech/app/settings/api-keys,\n"
         "or the owner's URL: Neon console, Connect, connection pooling off. It is not shown.",
-        "API key or URL", database, hidden=True,
+        "API key or URL", lambda answer: database(answer, replaces=bool(kept)), hidden=True,
     )  # fmt: skip
     file = write(pathlib.Path(folder) / "secret.json", json.dumps((kept or {}) | urls))
     command = ("create-secret", "--name") if kept is None else ("put-secret-value", "--secret-id")

@@ -6,6 +6,7 @@ import json
 import commands
 
 REPOSITORY = "octo/quotes"
+ZONE = "Z0123456789"
 ISSUER = "https://token.actions.githubusercontent.com"
 
 
@@ -14,8 +15,8 @@ def create(aws):
     # The stand-in makes none from a template.
     if not aws.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         aws.client("iam").create_open_id_connect_provider(Url=ISSUER, ClientIDList=["sts.amazonaws.com"])
-    zone = {"HOSTED_ZONE_ID": "Z0123456789"}
-    result = commands.run("account", GITHUB_REPOSITORY=REPOSITORY, **zone, **aws.variables)
+    settings = {"GITHUB_REPOSITORY": REPOSITORY, "HOSTED_ZONE_ID": ZONE}
+    result = commands.run("account", **settings, **aws.variables)
     assert result.returncode == 0, result.stdout + result.stderr
     lines = [line.split(": ") for line in result.stdout.splitlines()[-3:]]
     return {stage: dict(setting.split("=") for setting in said.split(" ")) for stage, said in lines}

@@ -257,6 +257,15 @@ def test_what_could_make_an_administrator_is_conditional(resources, stage):
     assert conditional == needed
 
 
+@pytest.mark.parametrize("role", ["Deployer", "Executor"])
+def test_who_makes_and_who_executes_a_change_may_use_the_transforms(resources, role):
+    """CloudFormation expands them with the role that it was passed; the stand-in asks nobody."""
+    transforms = {"Fn::Sub": "arn:${AWS::Partition}:cloudformation:${AWS::Region}:aws:transform/*"}
+    for stage in ("staging", "production", "pr"):
+        allowed = [s for s in statements(resources[f"{stage}{role}"]) if s["Resource"] == transforms]
+        assert [actions(s) for s in allowed] == [["cloudformation:CreateChangeSet"]]
+
+
 @pytest.mark.parametrize("stage", ["staging", "production", "pr"])
 def test_a_deployment_changes_functions_only_by_their_alias(resources, stage):
     of_lambda = [s for s in statements(resources[f"{stage}Deployer"]) if any(a.startswith("lambda:") for a in actions(s))]
@@ -315,6 +324,14 @@ def test_the_workflow_deploys_the_stages_that_have_a_role():
     workflow = (commands.ROOT / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8")
     assert "options: [staging, production]" in workflow
     assert TEMPLATE.read_text(encoding="utf-8").count("[staging, production, pr]") == 2
+
+
+def test_what_is_not_given_again_stays(aws, made):
+    result = commands.run("account", **aws.variables)
+    assert result.returncode == 0, result.stdout + result.stderr
+    stack = aws.client("cloudformation").describe_stacks(StackName="account-quotes")["Stacks"][0]
+    given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
+    assert (given["Repository"], given["ZoneId"]) == (account.REPOSITORY, account.ZONE)
 
 
 @pytest.mark.parametrize(

@@ -131,4 +131,4 @@ def test_missing_migrations_are_named(secret, database):
 def test_arguments_that_are_wrong_are_refused(arguments):
     result = run(*arguments)
     assert result.returncode == 1 and result.stdout == ""
-    assert result.stderr == "migrations: the arguments are wrong; they should be none, roles, or check TEMPLATE\n"
+    assert result.stderr == "migrations: the arguments are wrong; they should be none, roles, roles --replace, empty, or check TEMPLATE\n"

@@ -232,7 +232,7 @@ def test_wrong_arguments_are_said(settings, arguments):
 
 
 @pytest.mark.parametrize("command", ["up", "down", "sweep"])
-@pytest.mark.parametrize("number", ["", "0", "07", "7a", "-7", "main", "$(id)", "7 8"])
+@pytest.mark.parametrize("number", ["", "0", "07", "7a", "-7", "main", "$(id)", "7 8", "down"])
 def test_a_preview_has_the_number_of_a_pull_request(settings, command, number):
     said = commands.complaint(commands.run("preview", command, number, **settings))
     assert said == "preview: N is malformed; it should be the number of a pull request"
@@ -317,7 +317,7 @@ def preview(aws, neon, settings, tmp_path_factory):
 UP_CUTS = [
     "after:python3 infra/neon.py branch *",
     "after:migrations ",
-    "after:migrations roles",
+    "after:migrations roles --replace",
     "after:aws secretsmanager create-secret *",
     "within:sam deploy *",
     "after:sam deploy *",

@@ -180,7 +180,7 @@ def test_a_preview_is_built_without_a_secret_and_deployed_without_compiling():
 def test_what_deletes_a_preview_is_the_code_of_the_default_branch():
     jobs = read("preview.yml")["jobs"]
     # Not on an event of a pull request, which could change this file.
-    assert jobs["down"]["if"] == "github.event_name != 'pull_request'"
+    assert jobs["down"]["if"] == "vars.PREVIEWS == 'true' && github.event_name != 'pull_request'"
     checkout = next(step for step in jobs["down"]["steps"] if "checkout" in step.get("uses", ""))
     assert checkout["with"]["ref"] == "${{ github.event.repository.default_branch }}"
     assert 'gh workflow run preview.yml --ref "$BRANCH"' in runs(jobs["close"])[0]

@@ -2,7 +2,7 @@
 //!
 //! - without an argument: applies the migrations that are missing, as `make migrate`
 //! - `roles`: makes the roles that the functions connect as, and prints their URLs as
-//!   the JSON of a stage's secret
+//!   the JSON of a stage's secret; `--replace` gives those that exist new passwords
 //! - `empty`: fails if there are quotes, for a database that previews are made from
 //! - `check TEMPLATE`: judges a stage, whose secret it reads from standard input and whose
 //!   settings are in the environment, and prints the template's parameters as JSON
@@ -22,14 +22,15 @@ async fn main() -> ExitCode {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let (command, result) = match arguments[..] {
         [] => ("migrate", migrate().await),
-        ["roles"] => ("roles", roles().await),
+        ["roles"] => ("roles", roles(false).await),
+        ["roles", "--replace"] => ("roles", roles(true).await),
         ["empty"] => ("empty", empty().await),
         // It speaks for the command that calls it.
         ["check", template] => ("deploy", check(template).await),
         _ => (
             "migrations",
             Err(anyhow!(
-                "the arguments are wrong; they should be none, roles, empty, or check TEMPLATE"
+                "the arguments are wrong; they should be none, roles, roles --replace, empty, or check TEMPLATE"
             )),
         ),
     };
@@ -50,8 +51,8 @@ async fn migrate() -> Result<String> {
     Ok(migrations::summary(&applied))
 }
 
-async fn roles() -> Result<String> {
-    let made = migrations::roles::make(&from_env).await?;
+async fn roles(replace: bool) -> Result<String> {
+    let made = migrations::roles::make(&from_env, replace).await?;
     eprintln!("roles: {}", made.summary);
     Ok(made.secret.to_string())
 }

@@ -53,14 +53,15 @@ pub struct Made {
     pub summary: String,
 }
 
-/// Makes the roles, or gives those that exist a new password; grants them what they
+/// Makes the roles; with `replace`, those that exist get a new password. Grants them what they
 /// need and takes away what else they may do with the tables. Then it connects as each
 /// of them and proves it.
 ///
 /// # Errors
 /// `MIGRATION_DATABASE_URL` is missing or malformed, or its role may not make others; a
-/// migration is missing; a role still may do more or less than it should.
-pub async fn make(lookup: Lookup<'_>) -> Result<Made> {
+/// migration is missing; a role exists, and may be in use, without `replace`; a role still
+/// may do more or less than it should.
+pub async fn make(lookup: Lookup<'_>, replace: bool) -> Result<Made> {
     let owner = owner_url(lookup)?;
     let options = migration_database(lookup)?;
     let missing = crate::missing(&options).await?.join(", ");
@@ -81,10 +82,16 @@ pub async fn make(lookup: Lookup<'_>) -> Result<Made> {
         let found = transaction
             .query_typed(same_name, &[(name, Type::TEXT)])
             .await;
-        let (verb, says) = if found.map_err(DatabaseError::from)?.is_empty() {
-            ("CREATE", "was created")
-        } else {
+        let exists = !found.map_err(DatabaseError::from)?.is_empty();
+        ensure!(
+            replace || !exists,
+            "{name} exists already, and what uses it could not connect any more: \
+             give --replace for a new password"
+        );
+        let (verb, says) = if exists {
             ("ALTER", "has a new password")
+        } else {
+            ("CREATE", "was created")
         };
         let mut sql = format!(
             "{verb} ROLE {name} LOGIN PASSWORD '{password}';

@@ -9,8 +9,12 @@ use tests::{App, Function, Response};
 
 /// What `make` is given: the owner's URL.
 async fn make_on(url: &str) -> Result<Made, String> {
+    make_with(url, true).await
+}
+
+async fn make_with(url: &str, replace: bool) -> Result<Made, String> {
     let lookup = |name: &str| (name == "MIGRATION_DATABASE_URL").then(|| OsString::from(url));
-    let made = make(&lookup).await;
+    let made = make(&lookup, replace).await;
     made.map_err(|error| format!("{error:#}"))
 }
 
@@ -26,7 +30,7 @@ async fn the_roles_are_made_and_have_the_rights_that_they_need() {
     assert!(missing.ends_with(" must be applied first: run make migrate"));
     database.migrate().await;
 
-    let first = make_on(&database.url).await.unwrap();
+    let first = make_with(&database.url, false).await.unwrap();
     let created = "quotes_app was created, quotes_reader was created, quotes_eraser was created";
     assert_eq!(first.summary, created);
     let [all, reads, forgets] = [
@@ -39,6 +43,11 @@ async fn the_roles_are_made_and_have_the_rights_that_they_need() {
     let excess = "GRANT ALL ON user_messages, deleted_users TO quotes_reader;
                   GRANT UPDATE (message) ON user_messages TO quotes_reader";
     client.batch_execute(excess).await.unwrap();
+    let refused = make_with(&database.url, false).await.err().unwrap();
+    assert!(
+        refused.starts_with("quotes_app exists already, "),
+        "{refused}"
+    );
     let second = make_on(&database.url).await.unwrap();
     assert!(second.summary.contains("quotes_reader has a new password"));
     for (key, rights) in [("url", all), ("readOnlyUrl", reads), ("eraserUrl", forgets)] {
