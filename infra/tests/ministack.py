@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 
 import boto3
+from botocore.exceptions import WaiterError
 
 PROGRAM = pathlib.Path(sys.prefix).with_name("ministack") / "bin" / "ministack"
 REGION = "eu-west-1"
@@ -88,6 +89,18 @@ class Ministack:
         """The stages that are there, in any state; sam's own stack for artefacts apart."""
         found = self.client("cloudformation").describe_stacks()["Stacks"]
         return [stack["StackName"] for stack in found if stack["StackName"].startswith("quotes-")]
+
+    def fail_stack(self, name):
+        """Makes a stack whose creation failed and was rolled back."""
+        bad = {"Resources": {"Bad": {"Type": "AWS::Lambda::Permission", "Properties": {
+            "FunctionName": "{{resolve:secretsmanager:nowhere}}", "Action": "a", "Principal": "p"}}}}
+        formation = self.client("cloudformation")
+        formation.create_stack(StackName=name, TemplateBody=json.dumps(bad), OnFailure="ROLLBACK")
+        try:
+            formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        except WaiterError:
+            return
+        raise AssertionError(f"{name} was created")
 
     def put_secret(self, name, keys):
         """Makes a secret with these keys, or gives it another version."""

@@ -3,7 +3,6 @@
 The tests follow the life of a stack, so they run in the order of this file.
 """
 
-import json
 import os
 import re
 import shutil
@@ -70,12 +69,7 @@ def failed_deployment(aws, settings, secret, **changed):
 
 
 def test_a_stack_that_really_failed_is_named_and_can_be_destroyed(aws, settings):
-    bad = {"Resources": {"F": {"Type": "AWS::Lambda::Permission", "Properties": {
-        "FunctionName": "{{resolve:secretsmanager:nowhere}}", "Action": "a", "Principal": "p"}}}}
-    formation = aws.client("cloudformation")
-    formation.create_stack(StackName=STACK, TemplateBody=json.dumps(bad), OnFailure="ROLLBACK")
-    with pytest.raises(Exception, match="terminal failure"):
-        formation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
+    aws.fail_stack(STACK)
     said = commands.complaint(commands.run("deploy", **settings))
     assert said.startswith(f"deploy: {STACK} was never complete and cannot be updated (ROLLBACK_COMPLETE)")
     result = commands.run("destroy", answer=f"{STAGE}\n", **settings)

@@ -326,12 +326,7 @@ UP_CUTS = [
 
 def test_up_can_be_cut_off_anywhere_and_repeated(aws, idle, preview):
     # What is left of a deployment that failed, and an answer that is lost.
-    bad = {"Resources": {"Bad": {"Type": "AWS::Lambda::Permission", "Properties": {
-        "FunctionName": "{{resolve:secretsmanager:nowhere}}", "Action": "a", "Principal": "p"}}}}
-    formation = aws.client("cloudformation")
-    formation.create_stack(StackName=STACK, TemplateBody=json.dumps(bad), OnFailure="ROLLBACK")
-    with pytest.raises(Exception, match="terminal failure"):
-        formation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
+    aws.fail_stack(STACK)
     idle.troubles.append(("POST", "lost"))
     for cut in UP_CUTS:
         assert preview.run("up", "7", cut=cut).returncode == -9, cut
