@@ -231,10 +231,12 @@ impl<'a> AuthContext<'a> {
                 let _ = all.prefer(name, verifies) || all.prefer(name, is_signed);
             }
             all.prefer(HANDSHAKE, is_signed);
-            header_token = request
-                .header_tokens()
-                .find(|text| Token::decode(text).is_some_and(|token| verifies(&token)))
-                .or_else(|| request.header_tokens().next());
+            let tokens: Vec<_> = request.header_tokens().collect();
+            // The only one is verified when the decision is made, and not here as well.
+            let mut several = tokens.iter().filter(|_| tokens.len() > 1);
+            let valid =
+                several.find(|text| Token::decode(text).is_some_and(|token| verifies(&token)));
+            header_token = valid.or(tokens.first()).copied();
             mark = request
                 .parameter(REDIRECTS_PARAMETER)
                 .and_then(|text| Mark::parse(&text, now_ms));
