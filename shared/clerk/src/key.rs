@@ -21,6 +21,8 @@ use openssl::rsa::Rsa;
 use openssl::sign::Verifier;
 use serde_json::Value;
 
+use crate::verified::VerifiedTokens;
+
 /// Smallest modulus accepted, in bits (RFC 7518 section 3.3: 2048 or larger).
 const MIN_MODULUS_BITS: i32 = 2048;
 
@@ -106,7 +108,11 @@ pub struct KeySetUnavailable(pub(crate) Arc<str>);
 
 /// A valid RSA public key for RS256.
 #[derive(Clone, Debug)]
-pub struct Key(DecodingKey);
+pub struct Key {
+    decoding: DecodingKey,
+    /// One memory for all clones of the key.
+    verified: Arc<VerifiedTokens>,
+}
 
 impl Key {
     /// The key in a PEM file (`PUBLIC KEY`).
@@ -165,18 +171,25 @@ impl Key {
             && modulus.is_bit_set(0)
             && (2..=64).contains(&exponent.num_bits())
             && exponent.is_bit_set(0);
-        valid.then(|| Self(DecodingKey::from_rsa_raw_components(n, e)))
+        valid.then(|| Self {
+            decoding: DecodingKey::from_rsa_raw_components(n, e),
+            verified: Arc::default(),
+        })
     }
 
     /// Whether `signature` (base64url without padding) is this key's RS256
     /// signature of `message`.
+    ///
+    /// The last valid ones of a key are remembered, and not computed again.
     #[must_use]
     pub fn verifies(&self, message: &str, signature: &str) -> bool {
-        let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else {
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(signature) else {
             return false;
         };
-        (PROVIDER.verifier_factory)(&Algorithm::RS256, &self.0)
-            .is_ok_and(|verifier| verifier.verify(message.as_bytes(), &signature).is_ok())
+        self.verified.check(message, signature, || {
+            (PROVIDER.verifier_factory)(&Algorithm::RS256, &self.decoding)
+                .is_ok_and(|verifier| verifier.verify(message.as_bytes(), &bytes).is_ok())
+        })
     }
 }
 
@@ -283,6 +296,27 @@ mod tests {
         assert_eq!(count(&format!("\r\n{both}\r\n\r\n")), Some(2));
         assert_eq!(count(&format!("{both}rest")), None);
         assert_eq!(count(""), None);
+    }
+
+    #[test]
+    fn a_valid_signature_is_remembered_by_the_key_and_its_clones_alone() {
+        let token = ISSUER.token(&json!({ "alg": "RS256" }), &json!({}));
+        let (message, signature) = token.rsplit_once('.').unwrap();
+        let [key, same] = [(); 2].map(|()| Key::from_jwk(&ISSUER.jwk("ins_1")).unwrap());
+        let clone = key.clone();
+        let is_known = |key: &Key| key.verified.check(message, signature, || false);
+        assert!(!is_known(&key));
+        assert!(key.verifies(message, signature));
+        assert!(is_known(&key) && is_known(&clone));
+        assert!(!is_known(&same));
+        // The same text, cut at another dot.
+        let (header, claims) = message.split_once('.').unwrap();
+        assert!(!key.verifies(header, &format!("{claims}.{signature}")));
+        assert!(
+            !Key::from_jwk(&Issuer::new().jwk("ins_1"))
+                .unwrap()
+                .verifies(message, signature)
+        );
     }
 
     #[test]

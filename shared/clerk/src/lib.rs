@@ -79,6 +79,7 @@ mod sign_in;
 #[path = "../tests/unit/testing.rs"]
 mod testing;
 mod token;
+mod verified;
 mod webhook;
 
 pub use authenticator::{Authenticator, KeySource};
