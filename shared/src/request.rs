@@ -15,7 +15,8 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::{AsciiSet, percent_decode, utf8_percent_encode};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::quote::Message;
@@ -54,8 +55,13 @@ pub struct Event(Value);
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // What is no JSON is an event that has nothing in it.
-        Ok(Self(Value::deserialize(deserializer).unwrap_or_default()))
+        // What is no JSON is an event that has nothing in it. As text first: lambda_runtime
+        // notes the path to each value that its deserializer is asked for.
+        let text = Box::<RawValue>::deserialize(deserializer);
+        let event = text
+            .ok()
+            .and_then(|text| serde_json::from_str(text.get()).ok());
+        Ok(Self(event.unwrap_or_default()))
     }
 }
 
@@ -65,7 +71,7 @@ impl Event {
     ///
     /// API Gateway makes the top level of an event, so that no request can be one.
     pub(crate) fn is_database_check(&self) -> bool {
-        self.0 == json!({ "check": "database" })
+        self.0["check"] == "database" && self.0.as_object().is_some_and(|event| event.len() == 1)
     }
 }
 
@@ -90,7 +96,7 @@ impl Request {
     /// is used, which API Gateway sets and no client can. `id` is Lambda's id of the
     /// invocation.
     pub fn from_event(
-        Event(event): Event,
+        Event(mut event): Event,
         configured: Option<&Origin>,
         id: String,
     ) -> (Self, Result<(), Error>) {
@@ -107,7 +113,7 @@ impl Request {
         );
         let body = decode_body(event["body"].as_str(), event["isBase64Encoded"] == true);
         let mut headers = HeaderMap::new();
-        let all_headers = add_headers(&mut headers, &event);
+        let all_headers = add_headers(&mut headers, &mut event);
         let readable = match (&origin, &method, &uri, &body) {
             (None, _, _, _) => Err("The event names no domain."),
             (_, None, _, _) => Err("The event names no method."),
@@ -274,20 +280,22 @@ impl Request {
 
 /// Adds the headers and cookies of an event that can be read, and says why
 /// another cannot.
-fn add_headers(headers: &mut HeaderMap, event: &Value) -> Result<(), &'static str> {
+fn add_headers(headers: &mut HeaderMap, event: &mut Value) -> Result<(), &'static str> {
+    let [mut cookies, mut texts] =
+        ["cookies", "headers"].map(|name| event.get_mut(name).map(Value::take).unwrap_or_default());
     // A control character costs only its own cookie. cargo-lambda sends `[""]`
     // beside the header where a cookie is not ASCII.
-    let cookies = event["cookies"].as_array().into_iter().flatten();
-    let cookies = cookies.filter_map(Value::as_str);
+    let cookies = cookies.as_array_mut().into_iter().flatten();
+    let cookies = cookies.filter_map(take_text);
     let cookies = cookies.filter(|cookie| !cookie.is_empty());
-    let cookies = cookies.filter_map(|cookie| HeaderValue::from_str(cookie).ok());
+    let cookies = cookies.filter_map(|cookie| HeaderValue::try_from(cookie).ok());
     let mut cookies = cookies.map(|cookie| (COOKIE, cookie)).peekable();
     let is_listed = cookies.peek().is_some();
 
-    let texts = event["headers"].as_object().into_iter().flatten();
+    let texts = texts.as_object_mut().into_iter().flatten();
     let texts = texts.filter(|(name, _)| !is_listed || *name != COOKIE.as_str());
     let parsed = texts.map(|(name, value)| {
-        let value = HeaderValue::from_str(value.as_str()?).ok()?;
+        let value = HeaderValue::try_from(take_text(value)?).ok()?;
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
     });
     let mut result = Ok(());
@@ -302,6 +310,16 @@ fn add_headers(headers: &mut HeaderMap, event: &Value) -> Result<(), &'static st
         result = result.and(added.map(|_| ()));
     }
     result
+}
+
+/// Takes a text out of an event, instead of copying it.
+fn take_text(value: &mut Value) -> Option<String> {
+    match value.take() {
+        Value::String(text) => Some(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        }
+    }
 }
 
 /// Path and query as one URI. The path must begin with exactly one slash:
@@ -337,6 +355,8 @@ fn unify_line_breaks(value: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
     use crate::quote::MessageError;
     use crate::testing::{ORIGIN, request};
 
