@@ -1,12 +1,13 @@
-//! What a warm call cannot do without: a function that does nothing, one RS256
-//! check, one statement. They run one after the other, as in a call.
+//! What a warm call cannot do without: a function that does nothing, one
+//! statement, and one RS256 check for each token. They run one after the other, as in
+//! a call.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::Context;
 
-use crate::environment::Environment;
+use crate::environment::{CALLS_PER_TOKEN, Environment};
 use crate::programs::{NOTHING, Program, find};
 use crate::statistics::{Samples, ms};
 use crate::world::World;
@@ -23,9 +24,10 @@ pub(crate) struct Floors {
 }
 
 impl Floors {
-    /// The sum of the three in each round.
+    /// What a call needs of the three in each round.
     pub(crate) fn sum(&self) -> Samples {
-        self.nothing.plus(&self.rs256).plus(&self.statement)
+        let rs256 = self.rs256.divided_by(CALLS_PER_TOKEN);
+        self.nothing.plus(&rs256).plus(&self.statement)
     }
 
     /// One round of so many calls.

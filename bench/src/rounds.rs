@@ -4,7 +4,7 @@
 use anyhow::Context;
 
 use crate::console;
-use crate::environment::Environment;
+use crate::environment::{CALLS_PER_TOKEN, Environment};
 use crate::floors::Floors;
 use crate::plan::Plan;
 use crate::programs::Program;
@@ -23,7 +23,8 @@ pub(crate) struct Measurements {
     pub(crate) cold_cpu: Samples,
     /// CPU time of Postgres until then.
     pub(crate) cold_postgres_cpu: Samples,
-    /// Median of the warm calls.
+    /// A warm call: the median over the tokens of the mean of a token's calls, as
+    /// the first may cost more than the others.
     pub(crate) warm: Samples,
     /// The time that one warm call in a hundred exceeds.
     pub(crate) warm_p99: Samples,
@@ -136,7 +137,7 @@ async fn observe(
     measured.cold.push(ms(environment.init + first));
     measured.cold_cpu.push(ms(cold_cpu));
     measured.cold_postgres_cpu.push(ms(cold_postgres_cpu));
-    measured.warm.push(warm.median());
+    measured.warm.push(warm.means(CALLS_PER_TOKEN).median());
     measured.warm_p99.push(warm.p99());
     measured.warm_cpu.push(ms(warm_cpu) / calls as f64);
     let postgres = ms(warm_postgres_cpu) / calls as f64;
