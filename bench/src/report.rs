@@ -160,7 +160,7 @@ fn json(results: &Results) -> anyhow::Result<Value> {
         "programs": programs,
         "floor in turn ms": {
             "nothing": spread(&floors.nothing),
-            "one RS256 check": spread(&floors.rs256),
+            "RS256 for a call": spread(&floors.rs256),
             "one statement": spread(&floors.statement),
             "sum": spread(&floors.sum()),
         },

@@ -23,8 +23,8 @@ pub(crate) struct Measurements {
     pub(crate) cold_cpu: Samples,
     /// CPU time of Postgres until then.
     pub(crate) cold_postgres_cpu: Samples,
-    /// A warm call: the median over the tokens of the mean of a token's calls, as
-    /// the first may cost more than the others.
+    /// A warm call: the median of the means of three calls in a row, of which one has a
+    /// new token and may cost more.
     pub(crate) warm: Samples,
     /// The time that one warm call in a hundred exceeds.
     pub(crate) warm_p99: Samples,

@@ -42,11 +42,6 @@ impl Samples {
         self.0.iter().zip(&other.0).map(|(a, b)| a + b).collect()
     }
 
-    /// Each of these divided by a number.
-    pub(crate) fn divided_by(&self, divisor: usize) -> Self {
-        self.0.iter().map(|value| value / divisor as f64).collect()
-    }
-
     /// The mean of each so many in a row.
     pub(crate) fn means(&self, count: usize) -> Self {
         let groups = self.0.chunks_exact(count);
@@ -104,7 +99,6 @@ mod tests {
     fn means_are_of_whole_groups() {
         let samples: Samples = [1.0, 2.0, 6.0, 4.0, 4.0, 4.0, 9.0].into_iter().collect();
         assert_eq!(samples.means(3).0, [3.0, 4.0]);
-        assert_eq!(samples.means(3).divided_by(2).0, [1.5, 2.0]);
     }
 
     #[test]

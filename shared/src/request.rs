@@ -55,8 +55,8 @@ pub struct Event(Value);
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // What is no JSON is an event that has nothing in it. As text first: lambda_runtime
-        // notes the path to each value that its deserializer is asked for.
+        // What is no JSON is an event that has nothing in it. It is read as text first, since
+        // lambda_runtime's deserializer notes the path to each value.
         let text = Box::<RawValue>::deserialize(deserializer);
         let event = text
             .ok()
@@ -278,8 +278,8 @@ impl Request {
     }
 }
 
-/// Adds the headers and cookies of an event that can be read, and says why
-/// another cannot.
+/// Takes the headers and cookies out of an event, adds those that can be read, and
+/// says why another cannot.
 fn add_headers(headers: &mut HeaderMap, event: &mut Value) -> Result<(), &'static str> {
     let [mut cookies, mut texts] =
         ["cookies", "headers"].map(|name| event.get_mut(name).map(Value::take).unwrap_or_default());
@@ -314,12 +314,10 @@ fn add_headers(headers: &mut HeaderMap, event: &mut Value) -> Result<(), &'stati
 
 /// Takes a text out of an event, instead of copying it.
 fn take_text(value: &mut Value) -> Option<String> {
-    match value.take() {
-        Value::String(text) => Some(text),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            None
-        }
-    }
+    let Value::String(text) = value.take() else {
+        return None;
+    };
+    Some(text)
 }
 
 /// Path and query as one URI. The path must begin with exactly one slash:
@@ -354,9 +352,9 @@ fn unify_line_breaks(value: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
 
+    use super::*;
     use crate::quote::MessageError;
     use crate::testing::{ORIGIN, request};
 

@@ -180,7 +180,7 @@ impl Key {
     /// Whether `signature` (base64url without padding) is this key's RS256
     /// signature of `message`.
     ///
-    /// The last valid ones of a key are remembered, and not computed again.
+    /// The last valid ones of a key are remembered and not verified again.
     #[must_use]
     pub fn verifies(&self, message: &str, signature: &str) -> bool {
         let Ok(bytes) = URL_SAFE_NO_PAD.decode(signature) else {

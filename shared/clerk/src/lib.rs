@@ -1,8 +1,8 @@
 //! Clerk's request authentication for Rust servers: the decision that
 //! `authenticateRequest` of `@clerk/backend` makes, handshakes included.
 //!
-//! [`authenticate`] is the whole decision, pure and synchronous: instance, keys,
-//! request and time go in, a [`Decision`] comes out. [`Authenticator`] adds the
+//! [`authenticate`] is the whole decision, without clock and network: instance, keys,
+//! request and time go in, a [`Decision`] comes out that depends on nothing else. [`Authenticator`] adds the
 //! clock and, where no key is configured, the instance's key set.
 //!
 //! ```
@@ -43,6 +43,7 @@
 //! | `names` | the names of Clerk's cookies, parameters and headers |
 //! | `origin` | origins and URLs that configuration may name |
 //! | `reason` | why a user is not signed in |
+//! | `verified` | the tokens whose signature is known to be valid |
 //! | `key` | public keys, and the RS256 check by AWS-LC |
 //! | `token` | a JWT taken apart, then verified; who it says it is, and for whom |
 //! | `claims` | what a session says: actor, organization, what the user may do |

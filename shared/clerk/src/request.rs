@@ -232,11 +232,15 @@ impl<'a> AuthContext<'a> {
             }
             all.prefer(HANDSHAKE, is_signed);
             let tokens: Vec<_> = request.header_tokens().collect();
-            // The only one is verified when the decision is made, and not here as well.
-            let mut several = tokens.iter().filter(|_| tokens.len() > 1);
-            let valid =
-                several.find(|text| Token::decode(text).is_some_and(|token| verifies(&token)));
-            header_token = valid.or(tokens.first()).copied();
+            header_token = match tokens.as_slice() {
+                // There is nothing to choose, and the decision verifies it.
+                [] | [_] => tokens.first(),
+                several => several
+                    .iter()
+                    .find(|text| Token::decode(text).is_some_and(|token| verifies(&token)))
+                    .or(several.first()),
+            }
+            .copied();
             mark = request
                 .parameter(REDIRECTS_PARAMETER)
                 .and_then(|text| Mark::parse(&text, now_ms));

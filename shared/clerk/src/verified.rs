@@ -1,6 +1,6 @@
 //! The tokens whose signature a key has verified.
 //!
-//! A page asks a few times with the same token, and the RS256 check is the largest part
+//! A page sends several requests with one token, and the RS256 check is the largest part
 //! of what is computed for a request. It alone is remembered: time, origin, class and
 //! every other rule is applied to each request.
 
@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use openssl::sha::Sha256;
 
-/// Most tokens remembered of one key: a token lives for a minute, and an
-/// environment serves one request at a time.
+/// Most tokens remembered of one key. A token lives for a minute; a server with more
+/// users than this verifies some of them again.
 const MAX_TOKENS: usize = 64;
 
 /// SHA-256 of a whole token.
@@ -28,11 +28,10 @@ struct Ring {
 }
 
 impl VerifiedTokens {
-    /// Whether the signature is valid: as remembered, or else as `verify` finds. It
-    /// has no dot in it.
+    /// Whether the signature is valid: as remembered, or else as `verify` finds. There
+    /// must be no dot in it, or a token cut elsewhere would be the same.
     ///
-    /// An invalid one is not remembered: who has no valid token makes nothing be
-    /// forgotten.
+    /// An invalid signature is not remembered, so that made-up tokens displace none.
     pub(crate) fn check(
         &self,
         signed: &str,

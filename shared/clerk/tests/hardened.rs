@@ -96,31 +96,34 @@ fn handshake(claims: &Value) -> String {
 fn of_a_token_that_came_before_only_the_signature_is_known() {
     let keys = |issuer: &Issuer| PublicKeys::from(Key::from_jwk(&issuer.jwk("ins_1")).unwrap());
     let (known, rotated) = (keys(&ISSUER), keys(&OTHER));
-    let cookie = format!("__session={}; __client_uat=1", session("user_1", 0));
-    let request = view("/", &cookie);
-    let at = |keys, seconds| authenticate(&strict(PRODUCTION), keys, &request, seconds * 1000);
-    for seconds in [NOW, NOW + 1, NOW + 59] {
-        assert_eq!(user(&at(&known, seconds)), Some("user_1"), "{seconds}");
-    }
-    assert_eq!(user(&at(&known, NOW + 66)), None, "expired");
-    assert_eq!(user(&at(&known, NOW - 60)), None, "not yet issued");
-    assert_eq!(user(&at(&rotated, NOW)), None, "another key");
+    let here = strict(PRODUCTION);
     let elsewhere = Instance {
         authorized_parties: AuthorizedParties::Listed(vec!["https://other.example".to_owned()]),
         ..instance(PRODUCTION)
     };
-    let decision = authenticate(&elsewhere, &known, &request, NOW * 1000);
-    assert_eq!(user(&decision), None, "another origin");
-    // Claims of another user under the signature that is known.
-    let stranger = session_by(&OTHER, "user_2", 0, &json!(ORIGIN));
-    let (own, foreign) = (
-        session("user_1", 0),
-        stranger.rsplit_once('.').unwrap().0.to_owned(),
-    );
-    let forged = format!("{foreign}.{}", own.rsplit_once('.').unwrap().1);
-    let cookie = format!("__session={forged}; __client_uat=1");
-    let decision = authenticate(&strict(PRODUCTION), &known, &view("/", &cookie), NOW * 1000);
-    assert_eq!(user(&decision), None, "forged");
+    let own = session("user_1", 0);
+    let signature = own.rsplit_once('.').unwrap().1;
+    let foreign = session_by(&OTHER, "user_2", 0, &json!(ORIGIN));
+    let forged = format!("{}.{signature}", foreign.rsplit_once('.').unwrap().0);
+    let user = |instance, keys, token: &str, client_uat: i64, seconds: i64| {
+        let cookie = format!("__session={token}; __client_uat={client_uat}");
+        let decision = authenticate(instance, keys, &view("/", &cookie), seconds * 1000);
+        user(&decision).map(str::to_owned)
+    };
+    for seconds in [NOW, NOW + 1, NOW + 59] {
+        let user = user(&here, &known, &own, 1, seconds);
+        assert_eq!(user.as_deref(), Some("user_1"), "{seconds}");
+    }
+    for (case, refused) in [
+        ("expired", user(&here, &known, &own, 1, NOW + 66)),
+        ("not yet issued", user(&here, &known, &own, 1, NOW - 60)),
+        ("signed in since", user(&here, &known, &own, NOW + 1, NOW)),
+        ("another origin", user(&elsewhere, &known, &own, 1, NOW)),
+        ("another key", user(&here, &rotated, &own, 1, NOW)),
+        ("other claims", user(&here, &known, &forged, 1, NOW)),
+    ] {
+        assert_eq!(refused, None, "{case}");
+    }
 }
 
 /// The mark in the URL that the next redirect leads back to.
