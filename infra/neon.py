@@ -1,4 +1,4 @@
-"""The databases of previews: branches of a Neon project, by its API.
+"""Neon's API: the branches of a project and their databases, and the branches of previews.
 
 usage: neon.py parent        prints the owner's URL of the branch that previews are made from
        neon.py branch N      makes the branch of preview N or extends its life; prints the owner's URL
@@ -57,17 +57,16 @@ def expiry():
 
 
 class Project:
-    """The Neon project of the previews."""
+    """A Neon project. `attempts` is how often a question is asked that Neon does not answer."""
 
-    def __init__(self, environment):
-        names = ("NEON_API_KEY", "NEON_PROJECT_ID", "NEON_PARENT_BRANCH")
-        missing = [name for name in names if not environment.get(name)]
-        if missing:
-            raise Problem(f"{missing[0]} is not set; infra/README.md says where to find it")
-        self.key, project, self.parent_name = (environment[name] for name in names)
+    # What the settings are called in messages.
+    KEY, ID = "the API key", "the project id"
+
+    def __init__(self, key, project, host=None, attempts=ATTEMPTS):
         if not re.fullmatch(r"[a-z0-9-]{1,60}", project):
-            raise Problem("NEON_PROJECT_ID is malformed; it should be as in autumn-disk-484331")
-        self.url = f"{environment.get('NEON_API_HOST') or API}/projects/{project}"
+            raise Problem(f"{self.ID} is malformed; it should be as in autumn-disk-484331")
+        self.key, self.attempts = key, attempts
+        self.url = f"{host or API}/projects/{project}"
 
     def send(self, method, path, body):
         """Status and body of the answer; without an answer None and why."""
@@ -87,7 +86,7 @@ class Project:
 
     def ask(self, method, path, body=None):
         """What Neon answers; asks again where that is safe. None where there is nothing (any more)."""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self.attempts):
             if attempt:
                 time.sleep(min(FIRST_DELAY * 2 ** (attempt - 1), MAX_DELAY))
             status, answer = self.send(method, path, body)
@@ -100,7 +99,7 @@ class Project:
         if status == 404 or status == 204:
             return None
         if status == 401:
-            raise Problem("NEON_API_KEY is not accepted by Neon; it should be a key of the previews' project")
+            raise Problem(f"{self.KEY} is not accepted by Neon; it should be one that opens the project")
         if status is None:
             raise Problem(f"Neon cannot be reached: {answer}")
         try:
@@ -115,12 +114,12 @@ class Project:
         """What is there; its absence is an error."""
         answer = self.ask("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)
         if answer is None:
-            raise Problem(f"Neon does not find {path} of the project NEON_PROJECT_ID")
+            raise Problem(f"Neon does not find {path} of the project; {self.ID} should be one that {self.KEY} opens")
         return answer
 
-    def branches(self, search):
+    def branches(self, search=""):
         """Those whose name or id contains a text."""
-        query = {"search": search, "limit": PAGE}
+        query = {"search": search, "limit": PAGE} if search else {"limit": PAGE}
         while True:
             answer = self.get("/branches", **query)
             yield from answer["branches"]
@@ -131,6 +130,40 @@ class Project:
     def find(self, name):
         """The branch of this name, or None."""
         return next((branch for branch in self.branches(name) if branch["name"] == name), None)
+
+    def wait(self, branch):
+        """Until what Neon does with a branch is done."""
+        deadline = time.monotonic() + OPERATION_TIMEOUT
+        for operation in self.get("/operations", limit=PAGE)["operations"]:
+            # One that failed long ago may stay so.
+            if operation.get("branch_id") != branch or operation["status"] in (*FINISHED, "failed", "error"):
+                continue
+            while (status := self.get(f"/operations/{operation['id']}")["operation"]["status"]) not in FINISHED:
+                if time.monotonic() > deadline:
+                    raise Problem(f"Neon's {operation['action']} is still {status} after {OPERATION_TIMEOUT} s: try again")
+                time.sleep(POLL_INTERVAL)
+
+    def owner_url(self, branch):
+        """The unpooled URL of the owner of a branch's database."""
+        databases = self.get(f"/branches/{branch['id']}/databases")["databases"]
+        if len(databases) != 1:
+            raise Problem(f"the branch {branch['name']} has {len(databases)} databases; it should have one")
+        of = {"database_name": databases[0]["name"], "role_name": databases[0]["owner_name"]}
+        return self.get("/connection_uri", branch_id=branch["id"], **of)["uri"]
+
+
+class Previews(Project):
+    """The project of the previews, as the environment names it."""
+
+    KEY, ID = "NEON_API_KEY", "NEON_PROJECT_ID"
+
+    def __init__(self, environment):
+        names = (self.KEY, self.ID, "NEON_PARENT_BRANCH")
+        missing = [name for name in names if not environment.get(name)]
+        if missing:
+            raise Problem(f"{missing[0]} is not set; infra/README.md says where to find it")
+        key, project, self.parent_name = (environment[name] for name in names)
+        super().__init__(key, project, environment.get("NEON_API_HOST"))
 
     def parent(self):
         """The branch that previews are made from."""
@@ -165,26 +198,6 @@ class Project:
         self.ask("PATCH", f"/branches/{found['id']}", {"branch": {"expires_at": expiry()}})
         return found
 
-    def wait(self, branch):
-        """Until what Neon does with a branch is done."""
-        deadline = time.monotonic() + OPERATION_TIMEOUT
-        for operation in self.get("/operations", limit=PAGE)["operations"]:
-            # One that failed long ago may stay so.
-            if operation.get("branch_id") != branch or operation["status"] in (*FINISHED, "failed", "error"):
-                continue
-            while (status := self.get(f"/operations/{operation['id']}")["operation"]["status"]) not in FINISHED:
-                if time.monotonic() > deadline:
-                    raise Problem(f"Neon's {operation['action']} is still {status} after {OPERATION_TIMEOUT} s: try again")
-                time.sleep(POLL_INTERVAL)
-
-    def owner_url(self, branch):
-        """The unpooled URL of the owner of a branch's database."""
-        databases = self.get(f"/branches/{branch['id']}/databases")["databases"]
-        if len(databases) != 1:
-            raise Problem(f"the branch {branch['name']} has {len(databases)} databases; it should have one")
-        of = {"database_name": databases[0]["name"], "role_name": databases[0]["owner_name"]}
-        return self.get("/connection_uri", branch_id=branch["id"], **of)["uri"]
-
     def delete(self, number):
         """Deletes the branch of a preview."""
         if found := self.find(name_of(number)):
@@ -198,7 +211,7 @@ class Project:
 
 def run(command, *number):
     """What to print."""
-    project = Project(os.environ)
+    project = Previews(os.environ)
     if command == "parent":
         return project.owner_url(project.parent())
     if command == "branch":

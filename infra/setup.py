@@ -20,17 +20,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from neon import Problem, Project
+
 # How often a question is asked before the command gives up.
 ATTEMPTS = 5
 # In seconds.
 TIMEOUT = 20
-NEON_API = "https://console.neon.tech/api/v2"
 # Those that the environment may have, and that later deployments need too.
 KEPT = ("AWS_PROFILE", "CLERK_ISSUER", "CLERK_PROXY_URL", "DATABASE_SECRET")
-
-
-class Problem(Exception):
-    """What is wrong, in one line."""
 
 
 def complain(problem):
@@ -228,40 +225,27 @@ def ask_domain():
 # The database
 
 
-def neon(path, key):
-    """What Neon's API says of the project."""
-    return fetch(f"{os.environ.get('NEON_API_HOST') or NEON_API}/projects/{path}", Authorization=f"Bearer {key}")
-
-
 def owner_by_neon(key):
     """The owner's URL of a branch, by Neon's API."""
 
-    def project(answer):
-        if not re.fullmatch(r"[a-z0-9-]{1,60}", answer):
-            raise Problem("this is no project id; it should be as in autumn-disk-484331")
-        try:
-            return answer, neon(f"{answer}/branches?limit=100", key)["branches"]
-        except Problem as problem:
-            raise Problem(f"the API key does not open this project: {problem}") from None
+    def open_project(answer):
+        project = Project(key, answer, os.environ.get("NEON_API_HOST"), attempts=3)
+        return project, list(project.branches())
 
-    name, branches = ask("The Neon project, by its id: Neon console, the project, Settings.", "Project id", project)
+    about = "The Neon project, by its id: Neon console, the project, Settings."
+    project, branches = ask(about, "Project id", open_project)
 
     def branch(answer):
         found = [branch for branch in branches if branch["name"] == answer]
         if not found:
             raise Problem(f"there is no such branch; there are {', '.join(b['name'] for b in branches)}")
-        return found[0]["id"]
+        return found[0]
 
     # No other is offered: the default branch may be production's.
     stage = os.environ["STAGE"]
     default = stage if any(b["name"] == stage for b in branches) else ""
     chosen = ask("The branch with the stage's data. Each stage needs one of its own.", "Branch", branch, default)
-    databases = neon(f"{name}/branches/{chosen}/databases", key)["databases"]
-    if len(databases) != 1:
-        raise Problem(f"this branch has {len(databases)} databases; paste the owner's URL of the right one instead")
-    database = databases[0]
-    query = {"branch_id": chosen, "database_name": database["name"], "role_name": database["owner_name"], "pooled": "false"}
-    return neon(f"{name}/connection_uri?{urllib.parse.urlencode(query)}", key)["uri"]
+    return project.owner_url(chosen)
 
 
 def migrations(owner, *arguments):

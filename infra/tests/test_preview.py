@@ -96,7 +96,7 @@ def project(neon, variables, monkeypatch):
     monkeypatch.setattr(previews, "POLL_INTERVAL", 0)
     neon.questions = 2
     neon.operations.clear()
-    made = previews.Project(variables)
+    made = previews.Previews(variables)
     yield made
     neon.troubles.clear()
     for number in made.numbers():
@@ -185,14 +185,14 @@ def test_a_parent_that_is_default_or_protected_is_refused(neon, project, monkeyp
         ({"NEON_PARENT_BRANCH": ""}, "NEON_PARENT_BRANCH is not set"),
         ({"NEON_API_KEY": "wrong"}, "NEON_API_KEY is not accepted by Neon"),
         ({"NEON_PROJECT_ID": "a/b"}, "NEON_PROJECT_ID is malformed"),
-        ({"NEON_PROJECT_ID": "another"}, "Neon does not find /branches of the project NEON_PROJECT_ID"),
+        ({"NEON_PROJECT_ID": "another"}, "Neon does not find /branches of the project; NEON_PROJECT_ID should be one that NEON_API_KEY"),
         ({"NEON_PARENT_BRANCH": "nowhere"}, "NEON_PARENT_BRANCH names a branch that the project does not have (nowhere)"),
         ({"NEON_API_HOST": "http://127.0.0.1:1"}, "Neon cannot be reached: "),
     ],
 )
 def test_a_wrong_setting_of_neon_is_one_line(variables, monkeypatch, project, changed, line):
     with pytest.raises(previews.Problem) as problem:
-        previews.Project(variables | changed).make(7)
+        previews.Previews(variables | changed).make(7)
     assert str(problem.value).startswith(line) and "\n" not in str(problem.value)
 
 

@@ -1,13 +1,11 @@
 """`make setup` on a terminal: from nothing to a stage that answers, and what it says to bad answers."""
 
 import contextlib
-import http.server
 import io
 import json
 import os
 import signal
 import stat
-import threading
 import urllib.parse
 
 import pexpect
@@ -89,9 +87,16 @@ def secret(aws):
 
 
 @pytest.fixture(scope="module")
-def set_up(aws, environment, database, instance):
+def project(neon):
+    """A stand-in for Neon's API, whose project has a branch for the stage."""
+    neon.create_database(neon.add(STAGE, neon.parent, None))
+    return neon
+
+
+@pytest.fixture(scope="module")
+def set_up(aws, environment, project, instance):
     """A stage that was set up, some bad answers included."""
-    with terminal(environment) as child:
+    with terminal(environment, NEON_API_HOST=project.address) as child:
         answer(
             child,
             ("Region: ", REGION),
@@ -101,7 +106,9 @@ def set_up(aws, environment, database, instance):
             ("API key or URL: ", ""),
             ("setup: nothing was entered", "postgresql://o:pw@ep-a-pooler.eu-west-1.aws.neon.tech/d"),
             ("setup: this is a pooled URL", "postgresql://o:not-shown@localhost:1/d"),
-            ("setup: migrate: cannot connect to the database", database),
+            ("setup: migrate: cannot connect to the database", project.key),
+            ("Project id: ", project.project),
+            (f"Branch [{STAGE}]: ", ""),
         )
         child.expect(r"(http://\S+) answers", timeout=DEPLOYMENT_SECONDS)
         child.url = child.match[1]
@@ -121,11 +128,12 @@ def test_the_secret_has_the_urls_of_three_roles(aws, set_up):
     assert users == {"url": "quotes_app", "readOnlyUrl": "quotes_reader", "eraserUrl": "quotes_eraser"}
 
 
-def test_no_secret_is_shown(aws, set_up, database):
-    urls = [*json.loads(secret(aws)["SecretString"]).values(), database]
+def test_no_secret_is_shown(aws, project, set_up):
+    urls = json.loads(secret(aws)["SecretString"]).values()
     passwords = [urllib.parse.urlsplit(url).password for url in urls]
-    assert all(passwords)
-    assert [password for password in [*passwords, "not-shown"] if password in set_up.said] == []
+    hidden = [*passwords, project.owner.password, project.key, "not-shown"]
+    assert all(hidden)
+    assert [text for text in hidden if text in set_up.said] == []
 
 
 def test_the_settings_are_in_a_file_of_the_user(set_up, instance):
@@ -232,62 +240,31 @@ def test_what_a_certificate_covers(pattern, name, covered):
     assert setup.covers(pattern, name) is covered
 
 
-class Neon(http.server.BaseHTTPRequestHandler):
-    """As much of Neon's API as is asked for: one project with two branches."""
-
-    ANSWERS = {
-        "/projects/autumn-disk-484331/branches?limit=100": {
-            "branches": [{"id": "br-1", "name": "production", "default": True}, {"id": "br-2", "name": STAGE}]
-        },
-        "/projects/autumn-disk-484331/branches/br-2/databases": {"databases": [{"name": "db", "owner_name": "o"}]},
-        "/projects/autumn-disk-484331/connection_uri?branch_id=br-2&database_name=db&role_name=o&pooled=false": {
-            "uri": "postgresql://o:not-shown@localhost:1/db?sslmode=require"
-        },
-    }
-
-    def do_GET(self):
-        known = self.headers["Authorization"] == "Bearer napi_right"
-        found = self.ANSWERS.get(self.path)
-        self.send_response((200 if found else 404) if known else 401)
-        self.end_headers()
-        self.wfile.write(json.dumps(found if known else {}).encode())
-
-    def log_message(self, *_):
-        pass
-
-
-def test_neon_tells_the_owners_url_for_an_api_key(environment):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Neon)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    host = f"http://127.0.0.1:{server.server_port}"
-    more = {"STAGE": STAGE, "AWS_REGION": REGION, "NEON_API_HOST": host, "DATABASE_SECRET": "quotes/neon"}
-    kept = FILE.read_text(encoding="utf-8") if FILE.exists() else None
+def test_what_cannot_be_had_of_neon_is_said(environment, project, set_up):
+    more = {"STAGE": "setup-neon", "AWS_REGION": REGION, "NEON_API_HOST": project.address}
     try:
-        FILE.unlink(missing_ok=True)
         with terminal(environment, **more) as child:
             answer(child, ("Publishable key: ", clerk.PUBLISHABLE_KEY), ("API key or URL: ", "napi_wrong"))
             for _ in range(setup.ATTEMPTS):
-                answer(child, ("Project id: ", "autumn-disk-484331"))
-                child.expect_exact("setup: the API key does not open this project: 127.0.0.1:")
+                answer(child, ("Project id: ", project.project))
+                child.expect_exact("setup: the API key is not accepted by Neon")
             answer(
                 child,
-                ("API key or URL: ", "napi_right"),
+                ("API key or URL: ", project.key),
                 ("Project id: ", "Autumn"),
-                ("setup: this is no project id", "other-project-1"),
-                ("answers 404", "autumn-disk-484331"),
-                (f"Branch [{STAGE}]: ", "main"),
-                (f"setup: there is no such branch; there are production, {STAGE}", ""),
+                ("setup: the project id is malformed", "other-project-1"),
+                ("setup: Neon does not find /branches of the project", project.project),
+                ("Branch: ", "production"),
+                (f"setup: there is no such branch; there are main, previews, {STAGE}", STAGE),
+                # Those of another stage, for all that one can tell.
+                ("Give them new passwords (y/n) [n]: ", "n"),
             )
-            # Its URL leads nowhere, which only the migrations can tell.
-            child.expect_exact("setup: migrate: cannot connect to the database")
+            child.expect_exact("setup: nothing was changed; it should be the database of this stage")
             interrupt(child)
-        assert "napi_" not in child.said and "not-shown" not in child.said
+        assert "napi_" not in child.said and project.owner.password not in child.said
     finally:
-        server.shutdown()
-        server.server_close()
-        FILE.unlink(missing_ok=True)
-        if kept:
-            FILE.write_text(kept, encoding="utf-8")
+        FILE.with_name("setup-neon.env").unlink(missing_ok=True)
+    assert Browser().request("GET", set_up.url + "/api/quote").status == 401
 
 
 def test_a_first_deployment_on_a_terminal_offers_it(environment):
