@@ -302,6 +302,16 @@ def existing_secret(name):
         raise Problem(f"{name} is not JSON: delete it, or name another one with DATABASE_SECRET") from None
 
 
+def store(folder, name, keys, exists):
+    """Writes the keys into the secret."""
+    file = write(pathlib.Path(folder) / "secret.json", json.dumps(keys))
+    command = ("put-secret-value", "--secret-id") if exists else ("create-secret", "--name")
+    try:
+        aws("secretsmanager", *command, name, "--secret-string", f"file://{file}")
+    finally:
+        file.unlink()
+
+
 def set_up_database(folder):
     """Sees to it that the stage's secret has the URLs of the roles."""
     name = os.environ.get("DATABASE_SECRET") or f"quotes/{os.environ['STAGE']}/database"
@@ -313,18 +323,15 @@ def set_up_database(folder):
         )
         if not agree(about, "Make new ones (y/n)"):
             return
+        # Before a password is new: whether it can be stored.
+        store(folder, name, kept, exists=True)
     urls = ask(
         "Postgres, as the owner of the database: creates the tables and three roles with as few rights as\n"
         "possible, and then forgets this. Either an API key of Neon, from https://console.neon.tech/app/settings/api-keys,\n"
         "or the owner's URL: Neon console, Connect, connection pooling off. It is not shown.",
         "API key or URL", lambda answer: database(answer, replaces=bool(kept)), hidden=True,
     )  # fmt: skip
-    file = write(pathlib.Path(folder) / "secret.json", json.dumps((kept or {}) | urls))
-    command = ("create-secret", "--name") if kept is None else ("put-secret-value", "--secret-id")
-    try:
-        aws("secretsmanager", *command, name, "--secret-string", f"file://{file}")
-    finally:
-        file.unlink()
+    store(folder, name, (kept or {}) | urls, exists=kept is not None)
     print(f"setup: {name} has the URLs of {', '.join(sorted(urls))}")
 
 

@@ -267,6 +267,22 @@ def test_what_cannot_be_had_of_neon_is_said(environment, project, set_up):
     assert Browser().request("GET", set_up.url + "/api/quote").status == 401
 
 
+def test_where_the_secret_cannot_be_written_the_passwords_stay(monkeypatch, tmp_path):
+    def aws(_, command, *__):
+        if command != "get-secret-value":
+            raise setup.Problem("AccessDeniedException")
+        return {"SecretString": json.dumps({"url": "postgresql://a", "readOnlyUrl": "postgresql://b"})}
+
+    asked = []
+    monkeypatch.setattr(setup, "aws", aws)
+    monkeypatch.setattr(setup, "agree", lambda *_: True)
+    monkeypatch.setattr(setup, "ask", lambda *arguments, **_: asked.append(arguments))
+    monkeypatch.setenv("STAGE", STAGE)
+    with pytest.raises(setup.Problem, match="AccessDeniedException"):
+        setup.set_up_database(tmp_path)
+    assert asked == [] and list(tmp_path.iterdir()) == []
+
+
 def test_a_first_deployment_on_a_terminal_offers_it(environment):
     with terminal(environment, "deploy", STAGE="setup-new", AWS_REGION=REGION) as child:
         answer(child, ("There is no infra/stages/setup-new.env. Set the stage up now", "n"))
