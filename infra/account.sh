@@ -21,6 +21,11 @@ ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | DELETE_FAILED)
     fail "$stack is not complete ($state): run aws cloudformation delete-stack --stack-name $stack, then make account again" ;;
 *) first=0 ;;
 esac
+# It outlives its stack, for the releases in it.
+bucket=quotes-artefacts-$account-$region
+if [ "$first" = 1 ] && aws s3api head-bucket --bucket "$bucket" >"$work/said" 2>&1; then
+    fail "the bucket $bucket is left from before: if no stage needs its releases, run aws s3 rb --force s3://$bucket, then make account again"
+fi
 
 # What is not given stays as it was.
 set --
