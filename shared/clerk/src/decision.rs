@@ -1,6 +1,7 @@
 //! The decision: who sent this request, or what to do to find out.
 //!
-//! Pure: configuration, keys, request and time go in, a decision comes out.
+//! Without clock and network: configuration, keys, request and time go in, a
+//! decision comes out.
 //! The rows are those of the state machine of `authenticateRequest` in
 //! `@clerk/backend`, without satellites and the calls that need a secret key.
 
