@@ -21,10 +21,10 @@ ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | DELETE_FAILED)
     fail "$stack is not complete ($state): run aws cloudformation delete-stack --stack-name $stack, then make account again" ;;
 *) first=0 ;;
 esac
-# It outlives its stack, for the releases in it.
+# The bucket is kept when the stack is deleted, with the releases in it.
 bucket=quotes-artefacts-$account-$region
-if [ "$first" = 1 ] && aws s3api head-bucket --bucket "$bucket" >"$work/said" 2>&1; then
-    fail "the bucket $bucket is left from before: if no stage needs its releases, run aws s3 rb --force s3://$bucket, then make account again"
+if [ "$first" = 1 ] && aws s3api head-bucket --bucket "$bucket" --expected-bucket-owner "$account" >/dev/null 2>&1; then
+    fail "the bucket $bucket is left from before: copy the releases that a stage needs with aws s3 sync, run aws s3 rb --force s3://$bucket, make account again, and copy them back"
 fi
 
 # What is not given stays as it was.

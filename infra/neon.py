@@ -1,4 +1,4 @@
-"""Neon's API: the branches of a project and their databases, and the branches of previews.
+"""Neon's API: the branches of a project and their databases, for setup.py; the branches of previews.
 
 usage: neon.py parent        prints the owner's URL of the branch that previews are made from
        neon.py branch N      makes the branch of preview N or extends its life; prints the owner's URL
@@ -42,6 +42,10 @@ class Problem(Exception):
     """What is wrong, in one line."""
 
 
+class WrongKey(Problem):
+    """Neon does not know the API key."""
+
+
 class NoAnswer(Problem):
     """What was asked for may have been done or not."""
 
@@ -57,7 +61,7 @@ def expiry():
 
 
 class Project:
-    """A Neon project. `attempts` is how often a question is asked that Neon does not answer."""
+    """A Neon project. `attempts`: how often a request is sent before it is given up."""
 
     # What the settings are called in messages.
     KEY, ID = "the API key", "the project id"
@@ -65,6 +69,12 @@ class Project:
     def __init__(self, key, project, host=None, attempts=ATTEMPTS):
         if not re.fullmatch(r"[a-z0-9-]{1,60}", project):
             raise Problem(f"{self.ID} is malformed; it should be as in autumn-disk-484331")
+        # The error of the HTTP client would show it.
+        if not re.fullmatch(r"[!-~]+", key):
+            raise Problem(f"{self.KEY} is malformed; it should be as Neon shows it, without blanks")
+        api = urllib.parse.urlsplit(host or API)
+        if api.scheme != "https" and api.hostname not in ("localhost", "127.0.0.1"):
+            raise Problem("NEON_API_HOST is malformed; it should begin with https://")
         self.key, self.attempts = key, attempts
         self.url = f"{host or API}/projects/{project}"
 
@@ -99,26 +109,28 @@ class Project:
         if status == 404 or status == 204:
             return None
         if status == 401:
-            raise Problem(f"{self.KEY} is not accepted by Neon; it should be one that opens the project")
+            raise WrongKey(f"{self.KEY} is not accepted by Neon; it should be one that opens the project")
         if status is None:
             raise Problem(f"Neon cannot be reached: {answer}")
         try:
-            answer = json.loads(answer)
-        except ValueError:
+            answer = dict(json.loads(answer))
+        except (TypeError, ValueError):
             answer = {}
-        if status >= 300:
-            raise Problem(f"Neon refuses {method} {path.partition('?')[0]} ({status}): {answer.get('message')}")
+        if status >= 300 or not answer:
+            why = answer.get("message") or "its answer does not say why"
+            raise Problem(f"Neon refuses {method} {path.partition('?')[0]} ({status}): {why}")
         return answer
 
     def get(self, path, **query):
         """What is there; its absence is an error."""
         answer = self.ask("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)
         if answer is None:
-            raise Problem(f"Neon does not find {path} of the project; {self.ID} should be one that {self.KEY} opens")
+            hint = f"; {self.ID} should be that of a project that {self.KEY} opens" if path == "/branches" else ""
+            raise Problem(f"Neon does not find {path} of the project{hint}")
         return answer
 
     def branches(self, search=""):
-        """Those whose name or id contains a text."""
+        """Those whose name or id contains a text; without one, all."""
         query = {"search": search, "limit": PAGE} if search else {"limit": PAGE}
         while True:
             answer = self.get("/branches", **query)

@@ -20,7 +20,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from neon import Problem, Project
+from neon import Problem, Project, WrongKey
 
 # How often a question is asked before the command gives up.
 ATTEMPTS = 5
@@ -34,8 +34,11 @@ def complain(problem):
     print(f"setup: {problem}", file=sys.stderr)
 
 
-def ask(about, question, check, default="", hidden=False):
-    """What `check` makes of an answer. A bad one is complained of, and asked for again."""
+def ask(about, question, check, default="", hidden=False, passes=()):
+    """What `check` makes of an answer. A bad one is complained of, and asked for again.
+
+    `passes` is which problems are those of an earlier answer.
+    """
     print(f"\n{about}")
     prompt = f"{question} [{default}]: " if default else f"{question}: "
     for _ in range(ATTEMPTS):
@@ -44,6 +47,8 @@ def ask(about, question, check, default="", hidden=False):
             return check(answer)
         except EOFError:
             break
+        except passes:
+            raise
         except Problem as problem:
             complain(problem)
     raise Problem("nothing more was asked; make setup can be run again")
@@ -76,13 +81,13 @@ def aws(*arguments):
     return json.loads(run("aws", *arguments, "--output", "json") or "null")
 
 
-def fetch(url, **headers):
+def fetch(url):
     """A JSON document."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1"):
         raise Problem(f"{url} should begin with https://")
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as answer:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise Problem(f"{parts.netloc} answers {error.code}") from None
@@ -229,11 +234,12 @@ def owner_by_neon(key):
     """The owner's URL of a branch, by Neon's API."""
 
     def open_project(answer):
+        print("setup: asks Neon")
         project = Project(key, answer, os.environ.get("NEON_API_HOST"), attempts=3)
         return project, list(project.branches())
 
     about = "The Neon project, by its id: Neon console, the project, Settings."
-    project, branches = ask(about, "Project id", open_project)
+    project, branches = ask(about, "Project id", open_project, passes=WrongKey)
 
     def branch(answer):
         found = [branch for branch in branches if branch["name"] == answer]
@@ -245,7 +251,10 @@ def owner_by_neon(key):
     stage = os.environ["STAGE"]
     default = stage if any(b["name"] == stage for b in branches) else ""
     chosen = ask("The branch with the stage's data. Each stage needs one of its own.", "Branch", branch, default)
-    return project.owner_url(chosen)
+    try:
+        return project.owner_url(chosen)
+    except Problem as problem:
+        raise Problem(f"{problem}; or enter the owner's URL") from None
 
 
 def migrations(owner, *arguments):
@@ -271,8 +280,8 @@ def roles(owner, replaces):
     return roles(owner, True)
 
 
-def database(answer, replaces):
-    """The URLs of the roles, which are made or get new passwords."""
+def database(answer, replaces, prepare):
+    """The URLs of the roles, which are made or get new passwords. `prepare` is called before that."""
     if not answer:
         raise Problem("nothing was entered; it should be a Neon API key or postgresql://…")
     owner = answer if re.match(r"postgres(ql)?://", answer) else owner_by_neon(answer)
@@ -284,6 +293,7 @@ def database(answer, replaces):
         print(f"setup: the database is in {region[1]}, the stage in {os.environ['AWS_REGION']}: every request goes back and forth")
     print("setup: asks the database; the first time, a program is built for this, which takes some minutes")
     print(migrations(owner).strip())
+    prepare()
     return roles(owner, replaces)
 
 
@@ -302,12 +312,16 @@ def existing_secret(name):
         raise Problem(f"{name} is not JSON: delete it, or name another one with DATABASE_SECRET") from None
 
 
-def store(folder, name, keys, exists):
-    """Writes the keys into the secret."""
+def store(folder, name, keys):
+    """Writes the keys into the secret, which is made if it is not there."""
     file = write(pathlib.Path(folder) / "secret.json", json.dumps(keys))
-    command = ("put-secret-value", "--secret-id") if exists else ("create-secret", "--name")
+    value = ("--secret-string", f"file://{file}")
     try:
-        aws("secretsmanager", *command, name, "--secret-string", f"file://{file}")
+        aws("secretsmanager", "put-secret-value", "--secret-id", name, *value)
+    except Problem as problem:
+        if "ResourceNotFoundException" not in str(problem):
+            raise
+        aws("secretsmanager", "create-secret", "--name", name, *value)
     finally:
         file.unlink()
 
@@ -315,23 +329,27 @@ def store(folder, name, keys, exists):
 def set_up_database(folder):
     """Sees to it that the stage's secret has the URLs of the roles."""
     name = os.environ.get("DATABASE_SECRET") or f"quotes/{os.environ['STAGE']}/database"
-    kept = existing_secret(name)
-    if kept and {"url", "readOnlyUrl"} <= kept.keys():
+    kept = existing_secret(name) or {}
+    replaces = {"url", "readOnlyUrl"} <= kept.keys()
+    if replaces:
         about = (
             f"The secret {name} has the database's URLs already. Making new ones gives the roles new\n"
             "passwords: the release that runs now cannot connect again until the deployment is done."
         )
         if not agree(about, "Make new ones (y/n)"):
             return
-        # Before a password is new: whether it can be stored.
-        store(folder, name, kept, exists=True)
+
+    def prepare():
+        # As it is: where AWS refuses that, no password has changed yet.
+        store(folder, name, kept)
+
     urls = ask(
         "Postgres, as the owner of the database: creates the tables and three roles with as few rights as\n"
         "possible, and then forgets this. Either an API key of Neon, from https://console.neon.tech/app/settings/api-keys,\n"
         "or the owner's URL: Neon console, Connect, connection pooling off. It is not shown.",
-        "API key or URL", lambda answer: database(answer, replaces=bool(kept)), hidden=True,
+        "API key or URL", lambda answer: database(answer, replaces, prepare), hidden=True,
     )  # fmt: skip
-    store(folder, name, (kept or {}) | urls, exists=kept is not None)
+    store(folder, name, kept | urls)
     print(f"setup: {name} has the URLs of {', '.join(sorted(urls))}")
 
 

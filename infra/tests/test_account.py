@@ -347,11 +347,13 @@ def test_what_is_wrong_is_said_in_one_line(aws, changed, line):
     assert commands.complaint(commands.run("account", **settings)).startswith(f"account: {line}")
 
 
-def test_a_bucket_that_outlived_its_stack_is_named(aws):
-    name = f"quotes-artefacts-{ACCOUNT}-us-west-2"
-    location = {"LocationConstraint": REGION}
-    aws.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=location)
+def test_a_bucket_that_outlived_its_stack_is_named(aws, made):
+    name = made["staging"]["ARTIFACT_BUCKET"].replace(REGION, "us-west-2")
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
     settings = {"GITHUB_REPOSITORY": account.REPOSITORY} | aws.variables | {"AWS_REGION": "us-west-2"}
-    said = commands.complaint(commands.run("account", **settings))
-    aws.client("s3").delete_bucket(Bucket=name)
+    try:
+        said = commands.complaint(commands.run("account", **settings))
+    finally:
+        s3.delete_bucket(Bucket=name)
     assert said.startswith(f"account: the bucket {name} is left from before: ") and f"aws s3 rb --force s3://{name}" in said

@@ -185,9 +185,11 @@ def test_a_parent_that_is_default_or_protected_is_refused(neon, project, monkeyp
         ({"NEON_PARENT_BRANCH": ""}, "NEON_PARENT_BRANCH is not set"),
         ({"NEON_API_KEY": "wrong"}, "NEON_API_KEY is not accepted by Neon"),
         ({"NEON_PROJECT_ID": "a/b"}, "NEON_PROJECT_ID is malformed"),
-        ({"NEON_PROJECT_ID": "another"}, "Neon does not find /branches of the project; NEON_PROJECT_ID should be one that NEON_API_KEY"),
+        ({"NEON_PROJECT_ID": "another"}, "Neon does not find /branches of the project; NEON_PROJECT_ID should be that of a project that NEON_API_KEY opens"),
         ({"NEON_PARENT_BRANCH": "nowhere"}, "NEON_PARENT_BRANCH names a branch that the project does not have (nowhere)"),
         ({"NEON_API_HOST": "http://127.0.0.1:1"}, "Neon cannot be reached: "),
+        ({"NEON_API_HOST": "http://neon.example"}, "NEON_API_HOST is malformed; it should begin with https://"),
+        ({"NEON_API_KEY": "napi_a\n"}, "NEON_API_KEY is malformed; it should be as Neon shows it, without blanks"),
     ],
 )
 def test_a_wrong_setting_of_neon_is_one_line(variables, monkeypatch, project, changed, line):

@@ -13,6 +13,7 @@ import pytest
 
 import clerk
 import commands
+import postgres
 import setup
 import stages
 from browser import Browser
@@ -240,17 +241,15 @@ def test_what_a_certificate_covers(pattern, name, covered):
     assert setup.covers(pattern, name) is covered
 
 
-def test_what_cannot_be_had_of_neon_is_said(environment, project, set_up):
+def test_what_cannot_be_had_of_neon_is_said(aws, environment, project, set_up):
     more = {"STAGE": "setup-neon", "AWS_REGION": REGION, "NEON_API_HOST": project.address}
     try:
         with terminal(environment, **more) as child:
             answer(child, ("Publishable key: ", clerk.PUBLISHABLE_KEY), ("API key or URL: ", "napi_wrong"))
-            for _ in range(setup.ATTEMPTS):
-                answer(child, ("Project id: ", project.project))
-                child.expect_exact("setup: the API key is not accepted by Neon")
             answer(
                 child,
-                ("API key or URL: ", project.key),
+                ("Project id: ", project.project),
+                ("setup: the API key is not accepted by Neon", project.key),
                 ("Project id: ", "Autumn"),
                 ("setup: the project id is malformed", "other-project-1"),
                 ("setup: Neon does not find /branches of the project", project.project),
@@ -264,23 +263,28 @@ def test_what_cannot_be_had_of_neon_is_said(environment, project, set_up):
         assert "napi_" not in child.said and project.owner.password not in child.said
     finally:
         FILE.with_name("setup-neon.env").unlink(missing_ok=True)
-    assert Browser().request("GET", set_up.url + "/api/quote").status == 401
+    postgres.run(json.loads(secret(aws)["SecretString"])["url"], ["SELECT 1"])
 
 
-def test_where_the_secret_cannot_be_written_the_passwords_stay(monkeypatch, tmp_path):
+@pytest.mark.parametrize("kept", [None, {"webhookSecret": "w"}, {"url": "postgresql://a", "readOnlyUrl": "postgresql://b"}])
+def test_where_the_secret_cannot_be_written_no_password_changes(monkeypatch, tmp_path, kept):
     def aws(_, command, *__):
-        if command != "get-secret-value":
-            raise setup.Problem("AccessDeniedException")
-        return {"SecretString": json.dumps({"url": "postgresql://a", "readOnlyUrl": "postgresql://b"})}
+        if kept is None and command != "create-secret":
+            raise setup.Problem("ResourceNotFoundException")
+        if command == "get-secret-value":
+            return {"SecretString": json.dumps(kept)}
+        raise setup.Problem("AccessDeniedException")
 
-    asked = []
+    done = []
     monkeypatch.setattr(setup, "aws", aws)
     monkeypatch.setattr(setup, "agree", lambda *_: True)
-    monkeypatch.setattr(setup, "ask", lambda *arguments, **_: asked.append(arguments))
+    monkeypatch.setattr(setup, "ask", lambda _, __, check, **___: check("postgresql://o@localhost/d"))
+    monkeypatch.setattr(setup, "migrations", lambda _, *command: done.append(command) or "{}")
     monkeypatch.setenv("STAGE", STAGE)
     with pytest.raises(setup.Problem, match="AccessDeniedException"):
         setup.set_up_database(tmp_path)
-    assert asked == [] and list(tmp_path.iterdir()) == []
+    # Only the migrations.
+    assert done == [()] and list(tmp_path.iterdir()) == []
 
 
 def test_a_first_deployment_on_a_terminal_offers_it(environment):
