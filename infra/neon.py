@@ -116,9 +116,11 @@ class Project:
             answer = dict(json.loads(answer))
         except (TypeError, ValueError):
             answer = {}
-        if status >= 300 or not answer:
-            why = answer.get("message") or "its answer does not say why"
-            raise Problem(f"Neon refuses {method} {path.partition('?')[0]} ({status}): {why}")
+        asked = f"{method} {path.partition('?')[0]}"
+        if status >= 300:
+            raise Problem(f"Neon refuses {asked} ({status}): {answer.get('message') or 'the answer does not say why'}")
+        if not answer:
+            raise Problem(f"what answers {asked} is not Neon: it sends no JSON object")
         return answer
 
     def get(self, path, **query):

@@ -267,8 +267,10 @@ def migrations(owner, *arguments):
     return run(*command, *arguments, MIGRATION_DATABASE_URL=owner)
 
 
-def roles(owner, replaces):
-    """The URLs of the roles. New passwords for those that exist are agreed to first."""
+def roles(owner, replaces, prepare):
+    """The URLs of the roles. New passwords for those that exist are agreed to first, and prepared."""
+    if replaces:
+        prepare()
     try:
         return json.loads(migrations(owner, "roles", *(["--replace"] if replaces else [])))
     except Problem as problem:
@@ -277,11 +279,11 @@ def roles(owner, replaces):
     about = "The database has these roles already. With new passwords, a stage that uses them cannot connect any more."
     if not agree(about, "Give them new passwords (y/n)"):
         raise Problem("nothing was changed; it should be the database of this stage")
-    return roles(owner, True)
+    return roles(owner, True, prepare)
 
 
 def database(answer, replaces, prepare):
-    """The URLs of the roles, which are made or get new passwords. `prepare` is called before that."""
+    """The URLs of the roles, which are made or get new passwords."""
     if not answer:
         raise Problem("nothing was entered; it should be a Neon API key or postgresql://…")
     owner = answer if re.match(r"postgres(ql)?://", answer) else owner_by_neon(answer)
@@ -293,8 +295,7 @@ def database(answer, replaces, prepare):
         print(f"setup: the database is in {region[1]}, the stage in {os.environ['AWS_REGION']}: every request goes back and forth")
     print("setup: asks the database; the first time, a program is built for this, which takes some minutes")
     print(migrations(owner).strip())
-    prepare()
-    return roles(owner, replaces)
+    return roles(owner, replaces, prepare)
 
 
 def existing_secret(name):
@@ -340,7 +341,7 @@ def set_up_database(folder):
             return
 
     def prepare():
-        # As it is: where AWS refuses that, no password has changed yet.
+        # Writes the secret as it is: where AWS refuses that, no password has changed yet.
         store(folder, name, kept)
 
     urls = ask(

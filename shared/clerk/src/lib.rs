@@ -2,8 +2,9 @@
 //! `authenticateRequest` of `@clerk/backend` makes, handshakes included.
 //!
 //! [`authenticate`] is the whole decision, without clock and network: instance, keys,
-//! request and time go in, a [`Decision`] comes out that depends on nothing else. [`Authenticator`] adds the
-//! clock and, where no key is configured, the instance's key set.
+//! request and time go in, a [`Decision`] comes out that depends on nothing else.
+//! [`Authenticator`] adds the clock and, where no key is configured, the instance's key
+//! set.
 //!
 //! ```
 //! use clerk_auth::{
