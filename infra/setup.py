@@ -37,7 +37,7 @@ def complain(problem):
 def ask(about, question, check, default="", hidden=False, passes=()):
     """What `check` makes of an answer. A bad one is complained of, and asked for again.
 
-    `passes` is which problems are those of an earlier answer.
+    `passes`: problems of an earlier answer, which another answer to this question cannot solve.
     """
     print(f"\n{about}")
     prompt = f"{question} [{default}]: " if default else f"{question}: "
