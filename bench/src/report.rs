@@ -175,3 +175,46 @@ fn spread(samples: &Samples) -> Value {
         "upper quartile": samples.quantile(0.75),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::programs::{AXUM_TUNED, RUSTLS};
+
+    fn read(name: &str) -> String {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+        fs::read_to_string(root.join(name)).unwrap()
+    }
+
+    #[test]
+    fn the_pages_have_what_the_last_run_printed() {
+        let results: Value = serde_json::from_str(&read("bench/results/results.json")).unwrap();
+        let (page, readme) = (read("bench/README.md"), read("README.md"));
+        let targets = results["targets"].as_array().unwrap();
+        assert!(!targets.is_empty());
+        for target in targets {
+            let text = |name: &str| target[name].as_str().unwrap();
+            let reached = digits(target["reached"].as_f64().unwrap());
+            let (target, aim, verdict) = (text("target"), text("aim"), text("verdict"));
+            let line = format!("| {target} | {aim} | {reached} | {verdict} |");
+            assert!(page.contains(&line), "bench/README.md lacks {line}");
+        }
+        for name in [GET_QUOTE, RUSTLS, AXUM_TUNED] {
+            let program = &results["programs"][name];
+            let median = |quantity| digits(program[quantity]["median"].as_f64().unwrap());
+            let quantities = [
+                "cold ms",
+                "cold CPU ms",
+                "warm ms",
+                "warm CPU ms",
+                "memory MB",
+            ];
+            let cells = quantities.map(median).join(" | ");
+            let zip = digits(program["zip MB"].as_f64().unwrap());
+            let line = format!("| {name} | {cells} | {zip} |");
+            assert!(readme.contains(&line), "README.md lacks {line}");
+        }
+    }
+}
